@@ -1,0 +1,140 @@
+"""The metrics a trial can measure: name, unit, direction, scale and transform, declared once.
+
+`scale` is the smallest amount that matters: violations are divided by max(|limit|, scale), so that
+a limit of zero stays comparable. `transform` is how a model of the metric should see it.
+
+A latency or throughput holds under one load profile, so its key in requests, reports and history
+is `metric@load`, such as `latency_p95_ms@steady`; other metrics are their own key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Direction(StrEnum):
+    """Whether more or less of a metric is better."""
+
+    MAXIMIZE = "Maximize"
+    MINIMIZE = "Minimize"
+
+
+class Transform(StrEnum):
+    """How a statistical model of a metric should see it."""
+
+    LOG = "Log"
+    LOGIT = "Logit"
+    IDENTITY = "Identity"
+
+
+@dataclass(frozen=True)
+class MetricDefinition:
+    """One metric: its unit, which way is better, its scale, its transform, and what it needs."""
+
+    name: str
+    unit: str
+    better: Direction
+    scale: float
+    transform: Transform
+    meaning: str
+    under_load: bool = False
+    percentile: float | None = None
+    needs_labels: bool = False
+
+
+def _latency(statistic: str, percentile: float | None, meaning: str) -> MetricDefinition:
+    return MetricDefinition(
+        name=f"latency_{statistic}_ms",
+        unit="ms",
+        better=Direction.MINIMIZE,
+        scale=1.0,
+        transform=Transform.LOG,
+        meaning=meaning,
+        under_load=True,
+        percentile=percentile,
+    )
+
+
+_DEFINITIONS = (
+    _latency("mean", None, "mean latency of a request, from its intended send time"),
+    _latency("p50", 50.0, "median latency of a request"),
+    _latency("p90", 90.0, "90th percentile of the latency of a request"),
+    _latency("p95", 95.0, "95th percentile of the latency of a request"),
+    _latency("p99", 99.0, "99th percentile of the latency of a request"),
+    MetricDefinition(
+        "throughput",
+        "inferences/s",
+        Direction.MAXIMIZE,
+        1.0,
+        Transform.LOG,
+        "inferences (requests x request batch) answered per second",
+        under_load=True,
+    ),
+    MetricDefinition(
+        "server_memory_mib",
+        "MiB",
+        Direction.MINIMIZE,
+        16.0,
+        Transform.LOG,
+        "peak memory of Triton and its backends, shared pages counted once",
+    ),
+    MetricDefinition(
+        "accuracy",
+        "share",
+        Direction.MAXIMIZE,
+        0.01,
+        Transform.LOGIT,
+        "share of the evaluation data whose label the model gives, through Triton",
+        needs_labels=True,
+    ),
+    MetricDefinition(
+        "output_drift",
+        "ratio",
+        Direction.MINIMIZE,
+        0.01,
+        Transform.LOG,
+        "largest difference to the fp32 reference over the largest reference output",
+    ),
+    MetricDefinition(
+        "build_seconds",
+        "s",
+        Direction.MINIMIZE,
+        1.0,
+        Transform.LOG,
+        "time to build the variant",
+    ),
+    MetricDefinition(
+        "artefact_mib",
+        "MiB",
+        Direction.MINIMIZE,
+        1.0,
+        Transform.LOG,
+        "size of the built variant",
+    ),
+    MetricDefinition(
+        "cpu_throttled_share",
+        "share",
+        Direction.MINIMIZE,
+        0.01,
+        Transform.IDENTITY,
+        "share of the scheduling periods of the measurement in which the CPU quota was spent",
+    ),
+)
+
+METRICS = MappingProxyType({metric.name: metric for metric in _DEFINITIONS})
+"""Every metric the stock trial measures, by name."""
+
+_LOAD_MARK = "@"
+
+
+def metric_key(metric: str, load: str | None = None) -> str:
+    """Return the key under which a metric stands in requests, reports and history."""
+    return metric if load is None else f"{metric}{_LOAD_MARK}{load}"
+
+
+def split_metric_key(key: str) -> tuple[str, str | None]:
+    """Return metric and load profile of a key."""
+    metric, mark, load = key.partition(_LOAD_MARK)
+    return metric, load if mark else None

@@ -1,0 +1,183 @@
+"""The workload of a trial: models, data, load. The same words in a tuning and in a request.
+
+Evaluation data is an .npz with one array per model input, under the input's name, first axis the
+samples, and the labels under `label`. Calibration data has the inputs only, of other samples.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from deploytune.contract.metrics import METRICS
+from deploytune.contract.models import ContractModel, Name
+
+MODEL_PARAMETER = "model"
+"""The search parameter that picks one of several models."""
+
+_CERTAIN = 0.01  # one minus the confidence of the bound on a percentile, FACTS of MLPerf's h(0)
+
+
+class LoadType(StrEnum):
+    """How requests are sent."""
+
+    CLOSED_LOOP = "ClosedLoop"
+    POISSON = "Poisson"
+
+
+Path = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class ModelSource(ContractModel):
+    """A model: an ONNX file, or a Python function that returns a torch module."""
+
+    name: Name = Field(description="what the parameter `model` calls it")
+    source: Path = Field(description="a path to an ONNX file, or python:package.module:function")
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the source is a Python function."""
+        return self.source.startswith("python:")
+
+
+class InputShape(ContractModel):
+    """The shape of one input without the batch axis; needed where the model leaves axes open."""
+
+    name: str = Field(min_length=1, max_length=256, description="name of the model's input")
+    shape: tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...] = Field(
+        max_length=8, description="its axes, the batch axis left out"
+    )
+
+
+class LoadProfile(ContractModel):
+    """How the server is loaded while it is measured.
+
+    A measurement is a run of windows of `window_requests` each, until three in a row agree within
+    10 % or `max_windows` is reached; the last three windows count.
+    """
+
+    name: Name = Field(description="what objectives and constraints call it in `load`")
+    type: LoadType = Field(
+        description="ClosedLoop: a number of requests outstanding; Poisson: arrivals at a rate"
+    )
+    rate_per_second: float | None = Field(
+        default=None, gt=0, le=1e6, description="requests per second, when type is Poisson"
+    )
+    concurrency: int | None = Field(
+        default=None, ge=1, le=4096, description="requests outstanding, when type is ClosedLoop"
+    )
+    window_requests: int = Field(
+        default=100, ge=10, le=1_000_000, description="requests in one window of a measurement"
+    )
+    max_windows: int = Field(
+        default=6, ge=3, le=100, description="windows after which a measurement ends, stable or not"
+    )
+    request_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="seconds after which a request counts as failed"
+    )
+
+    @model_validator(mode="after")
+    def _has_what_its_type_needs(self) -> Self:
+        poisson = self.type is LoadType.POISSON
+        needed, other = (
+            ("rate_per_second", "concurrency") if poisson else ("concurrency", "rate_per_second")
+        )
+        if getattr(self, needed) is None:
+            raise ValueError(f"{_camel(needed)} must be set when type is {self.type}")
+        if getattr(self, other) is not None:
+            raise ValueError(f"{_camel(other)} may not be set when type is {self.type}")
+        return self
+
+    @property
+    def measured_requests(self) -> int:
+        """The requests of the three windows that count."""
+        return COUNTED_WINDOWS * self.window_requests
+
+
+COUNTED_WINDOWS = 3
+
+
+def fewest_samples(percentile: float) -> int:
+    """Return how many samples bound a percentile at 99 % confidence when none is over the limit.
+
+    The h(0) of MLPerf's binomial early stopping: 90 for p95, 459 for p99.
+    """
+    samples = 1
+    while (percentile / 100) ** samples > _CERTAIN:
+        samples += 1
+    return samples
+
+
+class Workload(ContractModel):
+    """What is served and how it is loaded; the same for every trial of a tuning."""
+
+    models: tuple[ModelSource, ...] = Field(
+        min_length=1, max_length=32, description="the model, or several to choose from"
+    )
+    evaluation_data: Path | None = Field(
+        default=None, description="path to an .npz with inputs and `label`: what accuracy is of"
+    )
+    calibration_data: Path | None = Field(
+        default=None, description="path to an .npz with inputs of other samples, for int8-static"
+    )
+    inputs: tuple[InputShape, ...] = Field(
+        default=(), max_length=32, description="shapes of inputs whose axes the model leaves open"
+    )
+    request_batch: int = Field(
+        default=1, ge=1, le=65536, description="samples in one request; never a parameter"
+    )
+    loads: tuple[LoadProfile, ...] = Field(
+        default=(), max_length=8, description="how the server is loaded while it is measured"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for field, items in (
+            ("models", self.models),
+            ("inputs", self.inputs),
+            ("loads", self.loads),
+        ):
+            names = [item.name for item in items]
+            doubled = sorted({name for name in names if names.count(name) > 1})
+            if doubled:
+                raise ValueError(f"{field} must have unique names, got {doubled[0]!r} twice")
+        return self
+
+    def load(self, name: str) -> LoadProfile | None:
+        """Return the load profile of that name."""
+        return next((load for load in self.loads if load.name == name), None)
+
+
+def why_not_measurable(workload: Workload, metric: str, load_name: str | None) -> str | None:
+    """Return the rule that a metric under a load profile breaks, or None if it can be measured."""
+    definition = METRICS.get(metric)
+    if definition is None:
+        return f"must be one of {', '.join(METRICS)}"
+    if definition.needs_labels and workload.evaluation_data is None:
+        return "needs workload.evaluationData"
+    if not definition.under_load:
+        return None if load_name is None else "may not name a load: it does not depend on one"
+    if load_name is None:
+        return "must name its load profile in `load`"
+    load = workload.load(load_name)
+    if load is None:
+        known = ", ".join(profile.name for profile in workload.loads) or "none"
+        return f"must name a load profile of workload.loads ({known}) in `load`"
+    return _too_few_samples(load, definition.percentile)
+
+
+def _too_few_samples(load: LoadProfile, percentile: float | None) -> str | None:
+    needed = 0 if percentile is None else fewest_samples(percentile)
+    if load.measured_requests >= needed:
+        return None
+    return (
+        f"needs at least {needed} requests a measurement, load {load.name!r} has "
+        f"{load.measured_requests} ({COUNTED_WINDOWS} x windowRequests)"
+    )
+
+
+def _camel(field: str) -> str:
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)
