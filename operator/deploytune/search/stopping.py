@@ -1,0 +1,52 @@
+"""When to propose no more: an ordered chain of rules, the first that holds gives the reason.
+
+`stop_reason` counts the trials in flight: nothing more is to be proposed now. The search is over
+when it still holds without them (`is_over`): a trial in flight may yet end as an infrastructure
+failure, which is not charged and makes room for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from deploytune.search.history import Knowledge
+from deploytune.search.problem import Problem
+
+
+class StopReason(StrEnum):
+    """Why the search proposes no more."""
+
+    BUDGET_EXHAUSTED = "BudgetExhausted"
+    SPACE_EXHAUSTED = "SpaceExhausted"
+
+
+def stop_reason(problem: Problem, knowledge: Knowledge) -> StopReason | None:
+    """Return why nothing more is to be proposed now, or None."""
+    return next((reason for rule, reason in _CHAIN if rule(problem, knowledge)), None)
+
+
+def is_over(problem: Problem, knowledge: Knowledge) -> bool:
+    """Tell whether the search has ended: nothing is in flight, and nothing is to be proposed."""
+    settled = replace(knowledge, in_flight=())
+    return not knowledge.in_flight and stop_reason(problem, settled) is not None
+
+
+def _budget_is_spent(problem: Problem, knowledge: Knowledge) -> bool:
+    return knowledge.charged_trials >= problem.max_trials
+
+
+def _space_is_used_up(problem: Problem, knowledge: Knowledge) -> bool:
+    size = problem.space.size
+    if size is None or size > len(knowledge.finished) + len(knowledge.in_flight) + len(
+        knowledge.abandoned
+    ):
+        return False
+    return len(knowledge.tried(problem.space)) >= size
+
+
+_CHAIN: tuple[tuple[Callable[[Problem, Knowledge], bool], StopReason], ...] = (
+    (_budget_is_spent, StopReason.BUDGET_EXHAUSTED),
+    (_space_is_used_up, StopReason.SPACE_EXHAUSTED),
+)

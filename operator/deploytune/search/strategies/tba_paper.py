@@ -1,0 +1,269 @@
+"""`TBA`, preset `Paper`: Thermal Budget Annealing as published (arXiv 2604.25073, Algorithm 1).
+
+Annealing that looks for feasible regions first, then a constrained TPE that knows all trials. The
+state (temperature, current point, elites, closed values) is a fold over the finished trials in the
+order told; chance comes from the trial's index. Where the publication is silent, our reading:
+
+- a failure that closes a value is a trial that never ran to a measurement; a measured one is a
+  success;
+- the energy is the violation while nothing is feasible, then the objective relative to the current
+  one; temperature cools by 0.92 before the first feasible trial and by 0.95 after it;
+- elites are the best three measured trials; a snap-back starts one proposal at the best of them.
+
+The defaults and initial configurations count as trials like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import chain
+
+from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.models import Scalar
+from deploytune.search.history import FinishedTrial, Knowledge, Parameters
+from deploytune.search.neighbours import neighbour
+from deploytune.search.parameters import kind_of
+from deploytune.search.problem import Algorithm, Problem
+from deploytune.search.proposals import Proposal, SearchStage
+from deploytune.search.ranking import Rank, rank_of
+from deploytune.search.seeds import Draw
+from deploytune.search.space import Configuration, Space
+from deploytune.search.strategies.optuna_bridge import build_tpe
+from deploytune.search.strategies.strategy import Strategy, refuse_settings
+
+_PRESET = "Paper"
+
+_INITIAL_TRIALS = 5
+_FIRST_TEMPERATURE = 1.0
+_COOLING_BEFORE_FEASIBLE = 0.92
+_COOLING = 0.95
+_REHEAT_AFTER_STALE = 4
+_REHEAT_FACTOR = 2.5
+_REHEAT_CEILING = 0.8  # of the first temperature
+_ELITES = 3
+_RESTART_EVERY = 12
+_RESTART_UNTIL = 0.7  # of the budget
+_SNAP_BACK = 0.4
+_STRUCTURAL_FIRST, _STRUCTURAL_DROP = 0.5, 0.35
+_CLOSE_AFTER_FAILURES = 3
+_CLOSED_FOR_TRIALS = 8
+_HAND_OFF_AT_MOST = 15
+_HAND_OFF_TRIALS, _HAND_OFF_FEASIBLE, _HAND_OFF_BAD = 5, 5, 3
+_MOVES = 32
+
+_Value = tuple[str, str, Scalar]
+"""A value of a choice: parameter, kind, value."""
+
+
+@dataclass(frozen=True)
+class AnnealingState:
+    """What the finished trials say; `closed` holds until which trial a value is not proposed."""
+
+    trials: int = 0
+    feasible: int = 0
+    temperature: float = _FIRST_TEMPERATURE
+    stale: int = 0
+    current: FinishedTrial | None = None
+    elites: tuple[FinishedTrial, ...] = ()
+    failures: Mapping[_Value, int] = field(default_factory=dict)
+    closed: Mapping[_Value, int] = field(default_factory=dict)
+
+    @property
+    def has_handed_off(self) -> bool:
+        """Whether TPE proposes from here on; never turns back, since counts only grow."""
+        bad = self.trials - self.feasible
+        return self.trials >= _HAND_OFF_AT_MOST or (
+            self.trials >= _HAND_OFF_TRIALS
+            and self.feasible >= _HAND_OFF_FEASIBLE
+            and bad >= _HAND_OFF_BAD
+        )
+
+    def is_closed(self, value: _Value) -> bool:
+        """Tell whether a value is not to be proposed now."""
+        return self.closed.get(value, 0) > self.trials
+
+
+@dataclass(frozen=True)
+class ThermalBudgetAnnealing:
+    """The annealing, and the strategy that it hands off to."""
+
+    successor: Strategy
+
+    def propose(self, problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
+        """Yield random configurations, neighbours, or what the successor proposes."""
+        state = fold(problem, knowledge.finished[:_HAND_OFF_AT_MOST])
+        if state.has_handed_off:
+            for proposal in self.successor.propose(problem, knowledge, draw):
+                yield replace(proposal, strategy="TBA", search_stage=SearchStage.EXPLOITING)
+            return
+        random_start = state.current is None or knowledge.charged_trials < _INITIAL_TRIALS
+        start = None if random_start else _start(state, problem, draw)
+        why: dict[str, Scalar] = {
+            "move": "Random" if start is None else "Neighbour",
+            "temperature": round(state.temperature, 4),
+        }
+        for parameters in _open_moves(state, problem, draw, start):
+            yield Proposal(parameters, "TBA", SearchStage.EXPLORING, why)
+
+
+def build_tba(algorithm: Algorithm) -> ThermalBudgetAnnealing:
+    """Return the annealing with the paper's values, and TPE as it stands by default after it.
+
+    Raises:
+        InvalidTuningError: not the preset `Paper`, or settings beside it.
+    """
+    if algorithm.preset != _PRESET:
+        raise InvalidTuningError(
+            "algorithm.preset", f"must be {_PRESET} when name is TBA", algorithm.preset
+        )
+    if algorithm.sampler is not None:
+        rule = "may not be set when name is TBA"
+        raise InvalidTuningError("algorithm.sampler", rule, algorithm.sampler)
+    refuse_settings(algorithm)
+    return ThermalBudgetAnnealing(build_tpe(Algorithm("TPE")))
+
+
+def fold(problem: Problem, finished: tuple[FinishedTrial, ...]) -> AnnealingState:
+    """Return the state after the finished trials, in the order told."""
+
+    def after(state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
+        return _after(problem, state, trial)
+
+    return reduce(after, finished, AnnealingState())
+
+
+def structural_probability(trials: int, max_trials: int) -> float:
+    """Return how often a move changes a choice instead of a number."""
+    span = max(max_trials - _INITIAL_TRIALS, 1)
+    return _STRUCTURAL_FIRST - _STRUCTURAL_DROP * min(max(trials - _INITIAL_TRIALS, 0) / span, 1.0)
+
+
+def _after(problem: Problem, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
+    counted = replace(
+        state,
+        trials=state.trials + 1,
+        feasible=state.feasible + trial.is_feasible,
+        current=trial if _accepts(problem, state, trial) else state.current,
+    )
+    closed = _with_failures(problem.space, counted, trial)
+    cooled = _with_temperature(problem, closed, trial)
+    return _with_restart(problem, cooled, trial)
+
+
+def _accepts(problem: Problem, state: AnnealingState, trial: FinishedTrial) -> bool:
+    """Metropolis, with two hard rules: no crash, and nothing infeasible after a feasible one."""
+    if not trial.was_measured or (state.feasible and not trial.is_feasible):
+        return False
+    current = state.current
+    if current is None or (trial.is_feasible and not current.is_feasible):
+        return True
+    worse_by = _energy_difference(rank_of(problem, current), rank_of(problem, trial))
+    if worse_by <= 0:
+        return True
+    chance = Draw(problem.algorithm.seed, trial.index).rng("accept").random()
+    return chance < math.exp(-worse_by / state.temperature)
+
+
+def _energy_difference(current: Rank, new: Rank) -> float:
+    if current[0] > 0 or math.isinf(current[1]):
+        return new[0] - current[0]
+    return (new[1] - current[1]) / max(abs(current[1]), 1e-12)
+
+
+def _with_temperature(
+    problem: Problem, state: AnnealingState, trial: FinishedTrial
+) -> AnnealingState:
+    """Cool on a new best, reheat after too long without one."""
+    elites, is_best = _with_elite(problem, state.elites, trial)
+    if is_best:
+        cooling = _COOLING if state.feasible else _COOLING_BEFORE_FEASIBLE
+        return replace(state, elites=elites, stale=0, temperature=state.temperature * cooling)
+    if state.stale + 1 < _REHEAT_AFTER_STALE:
+        return replace(state, elites=elites, stale=state.stale + 1)
+    ceiling = _REHEAT_CEILING * _FIRST_TEMPERATURE
+    warmer = min(_REHEAT_FACTOR * state.temperature, ceiling)
+    return replace(state, elites=elites, stale=0, temperature=warmer)
+
+
+def _with_elite(
+    problem: Problem, elites: tuple[FinishedTrial, ...], trial: FinishedTrial
+) -> tuple[tuple[FinishedTrial, ...], bool]:
+    if not trial.was_measured:
+        return elites, False
+    ranked = sorted((*elites, trial), key=lambda elite: rank_of(problem, elite))[:_ELITES]
+    return tuple(ranked), ranked[0] is trial
+
+
+def _with_restart(problem: Problem, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
+    early = state.trials < _RESTART_UNTIL * problem.max_trials
+    if state.trials % _RESTART_EVERY or not early or not state.elites:
+        return state
+    rng = Draw(problem.algorithm.seed, trial.index).rng("restart")
+    return replace(state, current=rng.choice(state.elites))
+
+
+def _with_failures(space: Space, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
+    """Count failures in a row per value; close those with too many, never a parameter's last."""
+    failures, closed = dict(state.failures), dict(state.closed)
+    for value in _values(space, trial.parameters):
+        failures[value] = 0 if trial.was_measured else failures.get(value, 0) + 1
+        if trial.was_measured:
+            closed.pop(value, None)
+        elif failures[value] >= _CLOSE_AFTER_FAILURES and _others_are_open(space, state, value):
+            failures[value] = 0
+            closed[value] = state.trials + _CLOSED_FOR_TRIALS
+    return replace(state, failures=failures, closed=closed)
+
+
+def _others_are_open(space: Space, state: AnnealingState, value: _Value) -> bool:
+    parameter = space[value[0]]
+    levels = (parameter.level(place) for place in range(parameter.count or 0))
+    all_values = [(parameter.name, kind_of(level), level) for level in levels]
+    return any(other != value and not state.is_closed(other) for other in all_values)
+
+
+def _values(space: Space, parameters: Parameters) -> list[_Value]:
+    return [
+        (name, kind_of(value), value)
+        for name, value in space.normalised(parameters).items()
+        if not space[name].is_numeric
+    ]
+
+
+def _start(state: AnnealingState, problem: Problem, draw: Draw) -> FinishedTrial | None:
+    """Return where the next move starts: the current point, or at times the best one."""
+    snap_back = _SNAP_BACK * (1 - state.trials / problem.max_trials)
+    if state.elites and draw.rng("snap-back").random() < snap_back:
+        return state.elites[0]
+    return state.current
+
+
+def _open_moves(
+    state: AnnealingState, problem: Problem, draw: Draw, start: FinishedTrial | None
+) -> Iterator[Configuration]:
+    """Yield moves that are not excluded and take no closed value, random ones at last."""
+    for moved in chain(_neighbours(state, problem, draw, start), _randoms(problem, draw)):
+        if problem.space.is_excluded(moved):
+            continue
+        if not any(state.is_closed(value) for value in _values(problem.space, moved)):
+            yield moved
+
+
+def _neighbours(
+    state: AnnealingState, problem: Problem, draw: Draw, start: FinishedTrial | None
+) -> Iterator[Configuration]:
+    if start is None:
+        return
+    rng = draw.rng("move")
+    structural = structural_probability(state.trials, problem.max_trials)
+    for _ in range(_MOVES):
+        yield neighbour(problem.space, start.parameters, rng, structural)
+
+
+def _randoms(problem: Problem, draw: Draw) -> Iterator[Configuration]:
+    rng = draw.rng("random")
+    for _ in range(_MOVES):
+        yield problem.space.completed({}, rng)

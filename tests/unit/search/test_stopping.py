@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from search_builders import a_finished, a_problem, a_small_space
+
+from deploytune.contract.errors import InvalidTuningError
+from deploytune.search.history import InFlight, Knowledge
+from deploytune.search.stopping import StopReason, is_over, stop_reason
+
+ALL = tuple(a_small_space().configurations())
+
+
+def finished(count: int) -> Knowledge:
+    return Knowledge(tuple(a_finished(place, ALL[place]) for place in range(count)))
+
+
+def test_nothing_stops_a_search_with_budget_and_space_left() -> None:
+    problem = a_problem(a_small_space())
+    assert stop_reason(problem, finished(9)) is None
+    assert not is_over(problem, finished(9))
+
+
+def test_a_spent_budget_ends_the_search() -> None:
+    problem = a_problem(a_small_space(), max_trials=3)
+    assert stop_reason(problem, finished(3)) is StopReason.BUDGET_EXHAUSTED
+    assert is_over(problem, finished(3))
+
+
+def test_a_space_tried_to_the_last_configuration_ends_the_search() -> None:
+    problem = a_problem(a_small_space())
+    assert stop_reason(problem, finished(10)) is StopReason.SPACE_EXHAUSTED
+    assert is_over(problem, finished(10))
+
+
+def test_the_budget_is_named_before_the_space() -> None:
+    problem = a_problem(a_small_space(), max_trials=10)
+    assert stop_reason(problem, finished(10)) is StopReason.BUDGET_EXHAUSTED
+
+
+@pytest.mark.parametrize("max_trials", [3, 1000], ids=["budget", "space"])
+def test_trials_in_flight_pause_the_search_without_ending_it(max_trials: int) -> None:
+    problem = a_problem(a_small_space(), max_trials=max_trials)
+    ended = finished(2).finished
+    in_flight = tuple(InFlight(place, ALL[place]) for place in range(2, 10))
+    knowledge = Knowledge(ended, in_flight)
+    assert stop_reason(problem, knowledge) is not None
+    assert not is_over(problem, knowledge)
+
+
+def test_abandoned_configurations_use_up_the_space_but_not_the_budget() -> None:
+    knowledge = Knowledge(finished(1).finished, abandoned=ALL[1:])
+    problem = a_problem(a_small_space(), max_trials=2)
+    assert stop_reason(problem, knowledge) is StopReason.SPACE_EXHAUSTED
+
+
+def test_a_configuration_tried_twice_counts_once_for_the_space() -> None:
+    twice = Knowledge((*finished(9).finished, a_finished(9, ALL[0])))
+    assert stop_reason(a_problem(a_small_space()), twice) is None
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidTuningError, match=r"^budget\.maxTrials: must be greater than or"):
+        a_problem(max_trials=0)
+
+
+def test_an_initial_configuration_that_may_not_be_tried_is_refused() -> None:
+    with pytest.raises(InvalidTuningError, match=r"^searchSpace\.initial\[1\]\.threads: must be"):
+        a_problem(a_small_space(), initial=(ALL[0], {**ALL[0], "threads": 9}))
