@@ -1,0 +1,108 @@
+"""The one translation from a tuning to a search problem.
+
+The rules of parameters, conditions and exclusions are the search's own: they are kept when its
+types are constructed, and their messages name the tuning's fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from deploytune.api.cross_field import check_across_fields
+from deploytune.api.field_errors import read_as
+from deploytune.api.tuning import (
+    AlgorithmSpec,
+    ConstraintSpec,
+    ParameterSpec,
+    SearchSpaceSpec,
+    SearchSpec,
+)
+from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.limits import Limit
+from deploytune.contract.metrics import METRICS
+from deploytune.search.problem import Algorithm, Constraint, Objective, Problem
+from deploytune.search.space import Parameter, Space
+from deploytune.search.strategies import strategy_for
+
+
+def load_problem(mapping: Mapping[str, object]) -> Problem:
+    """Return the search problem of somebody's own function.
+
+    Args:
+        mapping: the keys of a tuning's `spec` that concern the search: `objectives`,
+            `constraints`, `searchSpace`, `budget`, `algorithm`. Metric names are free.
+
+    Raises:
+        InvalidTuningError: names the field, the rule and the value.
+        MachineError: the algorithm needs a package that is not installed.
+    """
+    spec = read_as(SearchSpec, dict(mapping))
+    check_across_fields(spec)
+    problem = problem_of(spec, place="")
+    strategy_for(problem.algorithm)  # refuses settings that the algorithm does not take
+    return problem
+
+
+def problem_of(spec: SearchSpec, place: str = "spec") -> Problem:
+    """Return the search problem of a tuning's spec; `place` is the spec's own path.
+
+    Raises:
+        InvalidTuningError: a parameter, condition, exclusion or initial configuration breaks a
+            rule of the search.
+    """
+    try:
+        return _problem_of(spec)
+    except InvalidTuningError as error:
+        raise error.under(place) from error
+
+
+def _problem_of(spec: SearchSpec) -> Problem:
+    objective = spec.objectives[0]
+    return Problem(
+        space=_space_of(spec.search_space),
+        objective=Objective(objective.key, objective.direction),
+        constraints=tuple(map(_constraint_of, spec.constraints)),
+        max_trials=spec.budget.max_trials,
+        algorithm=_algorithm_of(spec.algorithm),
+        initial=spec.search_space.initial,
+    )
+
+
+def _space_of(spec: SearchSpaceSpec) -> Space:
+    parameters = tuple(
+        _parameter_of(parameter, f"searchSpace.parameters[{number}]")
+        for number, parameter in enumerate(spec.parameters)
+    )
+    return Space(parameters, spec.exclude)
+
+
+def _parameter_of(spec: ParameterSpec, path: str) -> Parameter:
+    return Parameter(
+        name=spec.name,
+        type=spec.type,
+        values=spec.values or (),
+        minimum=spec.min,
+        maximum=spec.max,
+        step=spec.step,
+        scale=spec.scale,
+        when=MappingProxyType(spec.when),
+        default=spec.default,
+        path=path,
+    )
+
+
+def _constraint_of(spec: ConstraintSpec) -> Constraint:
+    limit = Limit(metric=spec.key, max=spec.max, min=spec.min)
+    known = METRICS.get(spec.metric)
+    return Constraint(limit) if known is None else Constraint(limit, known.scale)
+
+
+def _algorithm_of(spec: AlgorithmSpec) -> Algorithm:
+    return Algorithm(
+        name=spec.name.value,
+        settings=MappingProxyType(spec.settings),
+        seed=spec.seed,
+        preset=spec.preset,
+        sampler=spec.sampler,
+    )

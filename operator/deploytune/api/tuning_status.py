@@ -1,0 +1,96 @@
+"""What a tuning's status says; derived from the TuningTrials alone, and written once a pass.
+
+Strings carry no enums in the CRD, so that an older CRD never refuses a newer status.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from deploytune.api.conditions import Condition
+from deploytune.contract.models import ContractModel, ScalarField, SpentSeconds, Text
+
+Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Parameters = Annotated[dict[str, ScalarField], Field(max_length=64)]
+
+
+class LimitMargin(ContractModel):
+    """How far a metric is from its limit: positive is inside."""
+
+    metric: Text = Field(description="key of the metric")
+    limit: Number = Field(description="the bound that must not be crossed")
+    value: Number | None = Field(default=None, description="as measured; absent if it was not")
+    margin: Number | None = Field(
+        default=None, description="distance to the limit in the metric's unit, positive inside"
+    )
+
+
+class Answer(ContractModel):
+    """A configuration and its figures; from confirmations alone where there are any."""
+
+    trial: Text = Field(description="name of the TuningTrial")
+    parameters: Parameters = Field(description="the configuration")
+    metrics: dict[str, Number] = Field(max_length=128, description="measured values by metric key")
+    half_widths: dict[str, Number] = Field(
+        default_factory=dict,
+        max_length=128,
+        description="half-widths of the values' confidence intervals, by metric key",
+    )
+    margins: tuple[LimitMargin, ...] = Field(
+        default=(), max_length=32, description="the distance to every limit"
+    )
+    confirmations: Count = Field(
+        default=0, description="fresh re-measurements that the figures come from"
+    )
+
+
+class NearestMiss(ContractModel):
+    """While nothing is feasible: the trial that came closest, and the limit that binds most."""
+
+    trial: Text = Field(description="name of the TuningTrial")
+    parameters: Parameters = Field(description="the configuration")
+    violation: Number = Field(description="sum of the squashed violations of its limits")
+    binding_metric: Text | None = Field(
+        default=None, description="key of the metric whose limit it misses by most"
+    )
+    limit: Number | None = Field(default=None, description="the limit of that metric")
+    value: Number | None = Field(default=None, description="what that metric was")
+
+
+class WastedSeconds(ContractModel):
+    """Seconds of trials that gave no feasible configuration, by what they ended as."""
+
+    cause: Text = Field(description="outcome, and its cause where there is one")
+    seconds: SpentSeconds = Field(description="seconds of all such trials together")
+
+
+class TuningStatus(ContractModel):
+    """What is known; derived from the TuningTrials alone."""
+
+    observed_generation: Count | None = Field(
+        default=None, description="generation of the spec that this status answers"
+    )
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=16, description="Finished, Succeeded, FeasibleFound and others"
+    )
+    search_stage: Text | None = Field(
+        default=None, description="Exploring, Exploiting or Confirming"
+    )
+    start_time: Text | None = Field(default=None, description="when the first pass was made")
+    completion_time: Text | None = Field(default=None, description="when the tuning ended")
+    trials: Count = Field(default=0, description="trials on record, the baseline included")
+    outcomes: dict[str, Count] = Field(
+        default_factory=dict, max_length=32, description="ended trials by outcome"
+    )
+    trial_seconds: SpentSeconds = Field(default=0.0, description="seconds of all trials together")
+    wasted: tuple[WastedSeconds, ...] = Field(
+        default=(), max_length=32, description="seconds that gave no feasible configuration"
+    )
+    baseline: Answer | None = Field(default=None, description="the defaults, as measured first")
+    best: Answer | None = Field(default=None, description="the answer so far")
+    nearest_miss: NearestMiss | None = Field(
+        default=None, description="while nothing is feasible, the trial that came closest"
+    )

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import pytest
+from api_builders import Document, a_document, a_parameter, edited, parsed, without
+
+from deploytune.api.model_sources import why_source_refused
+from deploytune.api.rules import check_stock_trial, check_tuning
+from deploytune.contract.errors import InvalidTuningError
+
+PARAMETERS = "spec.searchSpace.parameters"
+STATIC = a_parameter("precision", ["fp32", "int8-static"])
+
+
+def plus(parameter: Document, document: Document | None = None) -> Document:
+    """Return the document with one more parameter, its initial configurations left out."""
+    return edited(f"{PARAMETERS}[4]", parameter, without("spec.searchSpace.initial", document))
+
+
+def with_two_models(document: Document | None = None) -> Document:
+    second = {"name": "cnn", "source": "cnn.onnx"}
+    return edited("spec.workload.models[1]", second, document)
+
+
+def refusal_by_any_trial(document: Document) -> str:
+    with pytest.raises(InvalidTuningError) as caught:
+        check_tuning(parsed(document))
+    return str(caught.value)
+
+
+def refusal_by_stock_trial(document: Document) -> str:
+    tuning = parsed(document)
+    check_tuning(tuning)
+    with pytest.raises(InvalidTuningError) as caught:
+        check_stock_trial(tuning)
+    return str(caught.value)
+
+
+def test_a_valid_tuning_passes_every_check() -> None:
+    tuning = parsed(a_document())
+
+    check_tuning(tuning)
+    check_stock_trial(tuning)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            edited(f"{PARAMETERS}[1].min", 5),
+            f"{PARAMETERS}[1].min: must be less than or equal to max = 4, got 5.0",
+            id="min above max",
+        ),
+        pytest.param(
+            edited(f"{PARAMETERS}[3].when", {"maxBatch": [8]}),
+            f"{PARAMETERS}[3].when.maxBatch: must be a parameter of the space (backend, "
+            "intraOpThreads, maxBatchSize, maxQueueDelayMicroseconds), got 'maxBatch'",
+            id="an unknown parameter in when",
+        ),
+        pytest.param(
+            edited("spec.searchSpace.exclude[0]", {"threads": 4}),
+            "spec.searchSpace.exclude[0].threads: must be a parameter of the space (backend, "
+            "intraOpThreads, maxBatchSize, maxQueueDelayMicroseconds), got 'threads'",
+            id="an unknown parameter in exclude",
+        ),
+        pytest.param(
+            edited("spec.searchSpace.initial[0].maxBatchSize", 2),
+            "spec.searchSpace.initial[0].maxBatchSize: must be one of 1, 8, 32, got 2",
+            id="an impossible value in initial",
+        ),
+        pytest.param(
+            edited(f"{PARAMETERS}[2].default", 2),
+            f"{PARAMETERS}[2].default: must be one of 1, 8, 32, got 2",
+            id="an impossible default",
+        ),
+        pytest.param(
+            edited(f"{PARAMETERS}[1].name", "backend"),
+            f"{PARAMETERS}[1].name: must be unique, got 'backend'",
+            id="a parameter given twice",
+        ),
+        pytest.param(
+            edited("spec.parallelTrials", 21),
+            "spec.parallelTrials: must be less than or equal to budget.maxTrials = 20, got 21",
+            id="more parallel trials than trials",
+        ),
+        pytest.param(
+            edited("spec.constraints[1].max", 1),
+            "spec.constraints[1]: exactly one of max and min must be set",
+            id="a limit with two sides",
+        ),
+        pytest.param(
+            edited("spec.algorithm", {"name": "Random", "settings": {"speed": 3}}),
+            "spec.algorithm.settings.speed: may not be set when name is Random, got 3",
+            id="a setting that the algorithm does not take",
+        ),
+        pytest.param(
+            edited("spec.algorithm", {"name": "Grid", "preset": "Paper"}),
+            "spec.algorithm.preset: may not be set when name is Grid, got 'Paper'",
+            id="a preset of another algorithm",
+        ),
+        pytest.param(
+            edited("spec.algorithm", {"name": "Optuna"}),
+            "spec.algorithm.sampler: must be set when name is Optuna",
+            id="Optuna without a sampler",
+        ),
+        pytest.param(
+            edited("spec.constraints[0].load", "stedy"),
+            "spec.constraints[0].load: must name one of workload.loads (full, steady), got 'stedy'",
+            id="an unknown load",
+        ),
+        pytest.param(
+            edited("spec.nodePools", [{"name": "local", "resources": {"cpu": "5000"}}]),
+            "spec.nodePools[0].resources.cpus: must be less than or equal to 4096.0, got 5000.0",
+            id="more CPUs than a machine has",
+        ),
+    ],
+)
+def test_any_trial_program_needs(document: Document, expected: str) -> None:
+    assert refusal_by_any_trial(document) == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            without("spec.constraints[0].load"),
+            "spec.constraints[0].metric: must name its load profile in `load`, got "
+            "'latency_p95_ms'",
+            id="a latency without a load",
+        ),
+        pytest.param(
+            edited("spec.constraints[1].load", "full"),
+            "spec.constraints[1].metric: may not name a load: it does not depend on one, got "
+            "'accuracy'",
+            id="an accuracy with a load",
+        ),
+        pytest.param(
+            edited("spec.constraints[0].metric", "latency_p99_ms"),
+            "spec.constraints[0].metric: needs at least 459 requests a measurement, load 'steady' "
+            "has 300 (3 x windowRequests), got 'latency_p99_ms'",
+            id="too few requests for p99",
+        ),
+        pytest.param(
+            without("spec.workload.evaluationData"),
+            "spec.constraints[1].metric: needs workload.evaluationData, got 'accuracy'",
+            id="accuracy without data",
+        ),
+        pytest.param(
+            plus(a_parameter("threads", [1])),
+            f"{PARAMETERS}[4].name: must be one that a stage of the trial consumes: model, "
+            "backend, precision, calibrationMethod, calibrationSamples, graphOptimization, "
+            "compile, intraOpThreads, instances, maxBatchSize, maxQueueDelayMicroseconds, got "
+            "'threads'",
+            id="a parameter that no stage consumes",
+        ),
+        pytest.param(
+            plus({"name": "instances", "type": "Integer", "min": 0, "max": 4}),
+            f"{PARAMETERS}[4].min: must be greater than or equal to 1, got 0",
+            id="a range that begins too low",
+        ),
+        pytest.param(
+            plus({"name": "instances", "type": "Float", "min": 1, "max": 4}),
+            f"{PARAMETERS}[4].min: must be an integer, got 1.0",
+            id="fractions of what is counted",
+        ),
+        pytest.param(
+            plus({"name": "instances", "type": "Boolean"}),
+            f"{PARAMETERS}[4].type: must be an integer, got False",
+            id="a boolean for what is counted",
+        ),
+        pytest.param(
+            plus(a_parameter("precision", ["fp32", "int4"])),
+            f"{PARAMETERS}[4].values[1]: must be one of fp32, fp16, bf16, int8-dynamic, "
+            "int8-static, got 'int4'",
+            id="a value that the trial does not know",
+        ),
+        pytest.param(
+            plus(STATIC),
+            "spec.workload.calibrationData: must be set when precision may be int8-static",
+            id="static quantisation without calibration data",
+        ),
+        pytest.param(
+            edited("spec.workload.requestBatch", 4),
+            f"{PARAMETERS}[2].values[0]: must hold a request: workload.requestBatch is 4, got 1",
+            id="a batch that holds no request",
+        ),
+        pytest.param(
+            with_two_models(),
+            "spec.searchSpace.parameters: must have a Categorical parameter 'model': "
+            "workload.models has several",
+            id="two models and no choice",
+        ),
+        pytest.param(
+            with_two_models(plus(a_parameter("model", ["mlp", "rnn"]))),
+            f"{PARAMETERS}[4].values[1]: must be one of workload.models: mlp, cnn, got 'rnn'",
+            id="a model that is not there",
+        ),
+        pytest.param(
+            edited("spec.workload.models[0].source", "vllm:llama"),
+            "spec.workload.models[0].source: LLM backends are not supported: their requests stream "
+            "tokens, which are no tensor, got 'vllm:llama'",
+            id="an LLM backend",
+        ),
+        pytest.param(
+            plus(a_parameter("instances", [1, 100])),
+            f"{PARAMETERS}[4].values[1]: must be less than or equal to 64, got 100",
+            id="a value beyond what the trial takes",
+        ),
+    ],
+)
+def test_the_stock_trial_needs(document: Document, expected: str) -> None:
+    assert refusal_by_stock_trial(document) == expected
+
+
+def test_a_trial_of_ones_own_may_consume_and_measure_anything() -> None:
+    document = plus(a_parameter("speed", ["slow", "fast"]))
+
+    check_tuning(parsed(edited("spec.objectives[0].metric", "joy", document)))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("models/mlp.onnx", None),
+        ("/abs/mlp.onnx", None),
+        ("python:package.module:function", None),
+        ("python:package.module", "must be python:package.module:function"),
+        ("python:package..module:function", "must be python:package.module:function"),
+        ("ensemble:a", "ensembles are not supported: tune their models one by one"),
+        (
+            "sequence:a",
+            "sequence models are not supported: their requests depend on each other",
+        ),
+        ("decoupled:a", "decoupled models are not supported: a request must have one response"),
+        ("S3://bucket/a", "remote sources are not supported: fetch the file and give its path"),
+        ("b:a", "must be a path to an ONNX file, or python:package.module:function"),
+    ],
+)
+def test_only_files_and_functions_are_sources(source: str, expected: str | None) -> None:
+    assert why_source_refused(source) == expected
