@@ -1,0 +1,89 @@
+"""Builders of what a trial is asked and what it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deploytune.contract.limits import Limit
+from deploytune.contract.metrics import metric_key
+from deploytune.contract.request import TrialRequest
+from deploytune.contract.workload import LoadProfile, LoadType
+from deploytune_trial.measure.profiles import ProfileRun
+from deploytune_trial.measure.session import ProfileResult
+from deploytune_trial.measure.windows import Figure, Sample, Window
+from deploytune_trial.report import Findings
+from deploytune_trial.triton.server import Counters
+
+LOAD = "steady"
+P95 = metric_key("latency_p95_ms", LOAD)
+THROUGHPUT = metric_key("throughput", LOAD)
+
+
+def a_request(
+    *,
+    limits: Sequence[Limit] = (),
+    objectives: Sequence[str] = (THROUGHPUT,),
+    parameters: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> TrialRequest:
+    """A request for one ONNX model under one closed loop."""
+    workload = {
+        "models": [{"name": "net", "source": "net.onnx"}],
+        "loads": [a_closed_loop()],
+        **fields.pop("workload", {}),
+    }
+    return TrialRequest(
+        trial="tuning-1",
+        index=1,
+        attempt=0,
+        seed=7,
+        parameters=dict(parameters or {}),
+        workload=workload,
+        objectives=tuple(objectives),
+        limits=tuple(limits),
+        **fields,
+    )
+
+
+def a_closed_loop(concurrency: int = 1, **fields: Any) -> LoadProfile:
+    """A closed loop."""
+    return LoadProfile(name=LOAD, type=LoadType.CLOSED_LOOP, concurrency=concurrency, **fields)
+
+
+def a_poisson_load(rate: float, **fields: Any) -> LoadProfile:
+    """Arrivals at a rate."""
+    return LoadProfile(name=LOAD, type=LoadType.POISSON, rate_per_second=rate, **fields)
+
+
+def a_window(latencies_ms: Sequence[float | None], seconds: float = 1.0) -> Window:
+    """A window of requests with these latencies; None for one without an answer."""
+    samples = tuple(
+        Sample(0.0, 0.0, (latency or 0.0) / 1000, answered=latency is not None)
+        for latency in latencies_ms
+    )
+    return Window(samples, seconds, due=len(samples))
+
+
+def a_result(
+    figures: Mapping[str, Figure], *, windows: Sequence[Window] = (), **run: Any
+) -> ProfileResult:
+    """What came of measuring one profile."""
+    profile_run = ProfileRun(**{"agreed": True, **run})
+    profile_run.windows.extend(windows or [a_window([1.0])])
+    return ProfileResult(
+        load=LOAD,
+        figures=dict(figures),
+        figures_without_lag={name: figure.value for name, figure in figures.items()},
+        run=profile_run,
+        counted=Counters(1, 0, 1, 1),
+        request_timeout_ms=10_000.0,
+    )
+
+
+def findings_of(*results: ProfileResult, **figures: Figure) -> Findings:
+    """What is known after these profiles, and other figures."""
+    findings = Findings(figures=dict(figures))
+    for result in results:
+        findings.add_result(result)
+    return findings

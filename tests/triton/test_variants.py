@@ -1,0 +1,63 @@
+"""Every kind of variant, built, served by a real Triton and held against the original."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trial_processes import TrialProcess
+
+from deploytune.contract.outcomes import Cause, OutcomeKind
+
+pytestmark = pytest.mark.triton
+
+MODULES = Path(__file__).parents[1] / "pytorch"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "largest_drift"),
+    [
+        pytest.param({"precision": "fp16"}, 0.01, id="fp16"),
+        pytest.param({"precision": "int8-dynamic"}, 0.2, id="dynamic int8"),
+        pytest.param({"precision": "int8-static", "calibrationSamples": 32}, 0.2, id="static int8"),
+        pytest.param({"maxBatchSize": 16, "graphOptimization": "Disabled"}, 1e-5, id="batches"),
+    ],
+)
+def test_an_onnx_variant_answers_like_the_original(
+    trial: TrialProcess, parameters: dict[str, Any], largest_drift: float
+) -> None:
+    trial.workload["calibrationData"] = trial.workload["evaluationData"]
+
+    report = trial.run(parameters=parameters)
+
+    assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
+    assert report.metrics["output_drift"].value <= largest_drift
+    assert report.facts["nodesCpuShare"] == 1.0
+
+
+def test_a_precision_without_kernels_ends_in_the_build(trial: TrialProcess) -> None:
+    report = trial.run(parameters={"precision": "bf16"})
+
+    assert (report.outcome, report.cause) == (OutcomeKind.CRASHED, Cause.UNSUPPORTED)
+    assert "Could not find an implementation" in report.message
+    assert report.stage == "Build"
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="needs PyTorch: deploytune[torch]"
+)
+@pytest.mark.parametrize("precision", ["bf16", "int8-dynamic"])
+def test_a_torch_module_answers_like_the_original(trial: TrialProcess, precision: str) -> None:
+    del trial.workload["evaluationData"]
+    trial.workload["models"] = [{"name": "net", "source": "python:served_modules:build_mlp"}]
+    trial.workload["inputs"] = [{"name": "x", "shape": [4]}]
+    trial.variables["PYTHONPATH"] = str(MODULES)
+
+    report = trial.run(parameters={"precision": precision, "maxBatchSize": 8})
+
+    assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
+    assert report.metrics["output_drift"].value <= 0.1
+    assert report.facts["provider"] == "torch"

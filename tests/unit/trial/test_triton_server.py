@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploytune.contract.errors import MachineError
+from deploytune.contract.outcomes import Cause
+from deploytune_trial.triton.installation import Installation, find_triton
+from deploytune_trial.triton.ports import LOOPBACK, find_free_ports
+from deploytune_trial.triton.server import Counters, cause_of_text
+from deploytune_trial.triton.shared_memory import unlink_shared_memory
+
+UUID = "fffbaaf3-5c47-4240-ae8e-9e81d521dabf"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("CUDA Error in allocate: 2 (out of memory)", Cause.OUT_OF_MEMORY),
+        ("std::bad_alloc", Cause.OUT_OF_MEMORY),
+        ("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find", Cause.UNSUPPORTED),
+        ("loading bloom into the room failed", Cause.SERVER_FAILED),
+    ],
+)
+def test_a_servers_words_have_a_cause(text: str, cause: Cause) -> None:
+    assert cause_of_text(text) is cause
+
+
+def test_counters_are_compared_with_an_earlier_reading() -> None:
+    assert Counters(20, 1, 40, 10).since(Counters(9, 1, 9, 2)) == Counters(11, 0, 31, 8)
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(find_free_ports(5, None))) == 5
+
+
+def test_a_port_that_is_taken_is_not_chosen() -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(MachineError, match=f"ports {port}-{port}: 1 free ones are needed"):
+            find_free_ports(1, range(port, port + 1))
+
+
+def test_only_the_regions_of_a_prefix_are_unlinked(tmp_path: Path) -> None:
+    ours, others, strange = f"a{UUID}", f"a1{UUID}", "a-file"
+    for name in (ours, others, strange):
+        (tmp_path / name).touch()
+
+    unlink_shared_memory("a", tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {others, strange}
+
+
+def test_the_programs_own_python_comes_first_on_path() -> None:
+    installation = Installation(Path("/t/bin/tritonserver"), Path("/t/backends"))
+
+    variables = installation.environment({"PATH": "/usr/bin"})
+
+    assert variables == {"PATH": f"{Path(sys.executable).parent}:/usr/bin"}
+
+
+def test_the_wheels_libraries_come_first(tmp_path: Path) -> None:
+    installation = Installation(
+        tmp_path, tmp_path, wheel_stub=tmp_path / "stub", wheel_libraries=tmp_path / "libs"
+    )
+
+    libraries = installation.environment({"LD_LIBRARY_PATH": "/mine"})["LD_LIBRARY_PATH"]
+
+    assert libraries.split(":")[:2] == [str(tmp_path / "libs"), "/mine"]
+
+
+def test_the_wheels_backends_are_put_together_elsewhere(tmp_path: Path) -> None:
+    wheel = tmp_path / "wheel"
+    for part in ("backends/python/libtriton_python.so", "stubs/stub"):
+        (wheel / part).parent.mkdir(parents=True)
+        (wheel / part).touch()
+    installation = Installation(
+        wheel / "tritonserver", wheel / "backends", wheel_stub=wheel / "stubs" / "stub"
+    )
+
+    backends = installation.assemble_backends(tmp_path / "scratch")
+    assert installation.assemble_backends(tmp_path / "scratch") == backends
+
+    assert {part.name for part in (backends / "python").iterdir()} == {
+        "libtriton_python.so",
+        "stub",
+    }
+    assert not (wheel / "backends" / "python" / "stub").exists()
+
+
+def test_a_triton_on_path_is_taken_with_the_backends_beside_it(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "tritonserver"
+    stub = tmp_path / "backends" / "python" / "triton_python_backend_stub"
+    for file in (program, stub):
+        file.parent.mkdir(parents=True)
+        file.touch(0o755)
+    (tmp_path / "backends" / "onnxruntime").mkdir()
+
+    found = find_triton({"PATH": str(program.parent)})
+
+    assert found == Installation(program, tmp_path / "backends")
+    assert found.has_backend("onnxruntime")
+    assert not found.has_backend("tensorrt")
+
+
+def test_a_triton_without_a_python_backend_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "tritonserver"
+    program.parent.mkdir()
+    program.touch(0o755)
+
+    with pytest.raises(MachineError, match="has no Python backend"):
+        find_triton({"PATH": str(program.parent)})

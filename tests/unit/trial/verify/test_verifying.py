@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+from onnx_builders import FEATURES, a_model_request, an_embedding, an_mlp, samples_file, saved
+
+from deploytune.contract.outcomes import Cause
+from deploytune.contract.request import TrialRequest
+from deploytune_trial.build.building import Artefact, build
+from deploytune_trial.failures import TrialFailure
+from deploytune_trial.models.interface import Arrays
+from deploytune_trial.models.loaded import LoadedModel
+from deploytune_trial.models.loading import load_model
+from deploytune_trial.triton.served_model.onnx_runner import Runner
+from deploytune_trial.verify import VerifyResult, verify
+
+SAMPLES = 20
+
+
+class Served:
+    """A built model behind a function, as Triton would stand, and the batches it was sent."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: ModelProto,
+        parameters: dict[str, Any] | None = None,
+        **workload: Any,
+    ) -> None:
+        made = folder / "build"
+        made.mkdir()
+        self.request: TrialRequest = a_model_request(saved(model, folder), parameters, **workload)
+        self.model: LoadedModel = load_model(self.request)
+        self.artefact: Artefact = build(self.request, self.model, made)
+        self.batch_sizes: list[int] = []
+        self._runner = Runner(made, self.artefact.settings)
+
+    def infer(self, inputs: Arrays) -> Arrays:
+        self.batch_sizes.append(len(next(iter(inputs.values()))))
+        return self._runner.run(inputs)
+
+    def verified(self, infer: Callable[[Arrays], Arrays] | None = None) -> VerifyResult:
+        return verify(self.model, self.artefact, self.request, infer or self.infer)
+
+
+def inputs() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(3).standard_normal((SAMPLES, FEATURES)).astype(np.float32)
+
+
+def evaluation_data(folder: Path, labels: np.ndarray[Any, Any] | None = None) -> str:
+    arrays = {"x": inputs()} if labels is None else {"x": inputs(), "label": labels}
+    return samples_file(folder, **arrays)
+
+
+def true_labels(folder: Path) -> np.ndarray[Any, Any]:
+    folder = folder / "labels"
+    folder.mkdir()
+    original = Served(folder, an_mlp())
+    labels: np.ndarray[Any, Any] = np.argmax(original.infer({"x": inputs()})["scores"], axis=-1)
+    return labels
+
+
+def test_the_original_has_no_drift_and_its_own_labels(tmp_path: Path) -> None:
+    data = evaluation_data(tmp_path, true_labels(tmp_path))
+    result = Served(tmp_path, an_mlp(), {"maxBatchSize": 8}, evaluation_data=data).verified()
+    assert result.metrics["output_drift"].value == pytest.approx(0.0, abs=1e-6)
+    assert result.metrics["accuracy"].value == 1.0
+    assert result.facts == {"verifiedSamples": SAMPLES, "verifiedOn": "evaluation data"}
+
+
+def test_accuracy_has_its_interval(tmp_path: Path) -> None:
+    labels = true_labels(tmp_path)
+    labels[:5] = (labels[:5] + 1) % 4
+    data = evaluation_data(tmp_path, labels)
+    accuracy = Served(tmp_path, an_mlp(), evaluation_data=data).verified().metrics["accuracy"]
+    assert accuracy.value == 0.75
+    assert accuracy.half_width is not None
+    assert 0.2 < accuracy.half_width < 0.4
+
+
+def test_drift_of_a_smaller_precision_is_measured(tmp_path: Path) -> None:
+    result = Served(tmp_path, an_mlp(), {"precision": "int8-dynamic"}).verified()
+    assert 0 < result.metrics["output_drift"].value < 0.2
+
+
+def test_samples_go_in_batches_of_the_largest_size(tmp_path: Path) -> None:
+    data = evaluation_data(tmp_path)
+    served = Served(tmp_path, an_mlp(), {"maxBatchSize": 8}, evaluation_data=data)
+    served.verified()
+    assert [8, 8, 4] == served.batch_sizes
+
+
+def test_a_model_of_a_fixed_batch_gets_whole_batches_only(tmp_path: Path) -> None:
+    data = evaluation_data(tmp_path)
+    served = Served(tmp_path, an_mlp(8), request_batch=8, evaluation_data=data)
+    assert served.verified().facts["verifiedSamples"] == 16
+    assert [8, 8] == served.batch_sizes
+
+
+def test_fewer_samples_than_a_fixed_batch_are_refused(tmp_path: Path) -> None:
+    served = Served(
+        tmp_path, an_mlp(32), request_batch=32, evaluation_data=evaluation_data(tmp_path)
+    )
+    with pytest.raises(TrialFailure, match="must hold at least 32 samples") as raised:
+        served.verified()
+    assert raised.value.cause is Cause.BAD_WORKLOAD
+
+
+def test_without_data_made_up_samples_are_compared(tmp_path: Path) -> None:
+    result = Served(tmp_path, an_embedding(), request_batch=2).verified()
+    assert result.facts == {"verifiedSamples": 8, "verifiedOn": "synthetic"}
+    assert set(result.metrics) == {"output_drift"}
+
+
+def test_made_up_samples_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    served = Served(tmp_path, an_mlp())
+    seen: list[np.ndarray[Any, Any]] = []
+
+    def remember(batch: Arrays) -> Arrays:
+        seen.append(batch["x"])
+        return served.infer(batch)
+
+    served.verified(remember)
+    served.verified(remember)
+    half = len(seen) // 2
+    assert all(map(np.array_equal, seen[:half], seen[half:]))
+
+
+def test_nan_through_triton_is_a_wrong_output(tmp_path: Path) -> None:
+    served = Served(tmp_path, an_mlp())
+    with pytest.raises(TrialFailure, match="'scores' has 4 of 4 values that are NaN") as raised:
+        served.verified(
+            lambda batch: {"scores": served.infer(batch)["scores"] * np.float32(np.nan)}
+        )
+    assert raised.value.cause is Cause.WRONG_OUTPUT
+
+
+def test_labels_that_do_not_suit_the_first_output_are_refused(tmp_path: Path) -> None:
+    data = evaluation_data(tmp_path, np.zeros((SAMPLES, 2), np.int64))
+    served = Served(tmp_path, an_mlp(), evaluation_data=data)
+    with pytest.raises(TrialFailure, match="array 'label' must hold one label for each row"):
+        served.verified()

@@ -1,0 +1,1 @@
+"""Variants of ONNX files, for ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Variants of torch modules, eager and compiled."""

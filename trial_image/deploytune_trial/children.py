@@ -1,0 +1,126 @@
+"""The processes a trial starts: each in a group of its own, ended whole, gone with the trial."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune_trial.failures import TrialFailure, crashed
+from deploytune_trial.process_tree import is_alive, process_tree
+
+_LAUNCHER = Path(__file__).with_name("bound_to_parent.py")
+_SHELL_SIGNAL_BASE = 128
+_GROUP_END_SECONDS = 2.0
+_POLL_SECONDS = 0.002
+_LOG_TAIL_LINES = 3
+_LOG_TAIL_BYTES = 8192
+
+
+class Child:
+    """A process in its own session and group, its output in a log file."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command`; the kernel kills it when the thread that starts it ends."""
+        self.log = log
+        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*launcher, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's id too."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return its exit code, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        return self._process.wait()
+
+    def end(self) -> None:
+        """Kill its whole group at once, collect it, and wait until the group's memory is free."""
+        members = process_tree(self.pid)
+        with suppress(ProcessLookupError):  # nothing of the group lives
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        until = time.monotonic() + _GROUP_END_SECONDS
+        while any(is_alive(member) for member in members) and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+
+    def last_words(self) -> str:
+        """Return the last lines of its log as one line."""
+        return log_tail(self.log)
+
+
+class Children:
+    """The children of this trial, so that whoever ends it can end them all."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._children: list[Child] = []
+
+    def start(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> Child:
+        """Start a child; call it from a thread that lives as long as the trial."""
+        child = Child(command, log, environment)
+        self._children.append(child)
+        return child
+
+    def end_all(self) -> None:
+        """End every child."""
+        for child in self._children:
+            child.end()
+
+
+def failure_of_exit(name: str, code: int, cause: Cause, last_words: str) -> TrialFailure:
+    """Return the failure that the end of a child is.
+
+    SIGKILL comes from outside: whoever sees the kernel's count of memory kills knows better. Any
+    other signal is the child's own crash, a plain exit code what `cause` says.
+    """
+    number = -code if code < 0 else code - _SHELL_SIGNAL_BASE
+    if number == signal.SIGKILL:
+        message = f"{name} was killed by SIGKILL from an unknown sender"
+        return TrialFailure(OutcomeKind.INFRASTRUCTURE, Cause.UNKNOWN_KILL, message)
+    if number in set(signal.Signals):
+        ended = f"{name} died of {signal.Signals(number).name}"
+        return crashed(Cause.ERROR, f"{ended}: {last_words}")
+    return crashed(cause, f"{name} ended with code {code}: {last_words}")
+
+
+def log_tail(log: Path) -> str:
+    """Return the last lines of a log that say something, as one line."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = (line.strip() for line in text.splitlines())
+    return " | ".join(deque((line for line in lines if line.strip("+-| ")), _LOG_TAIL_LINES))

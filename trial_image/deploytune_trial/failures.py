@@ -1,0 +1,77 @@
+"""How a trial's own code says that the trial ends here: an outcome, its cause, and one line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploytune.contract.outcomes import Cause, OutcomeKind
+
+_LONGEST_REASON = 500
+
+
+class TrialFailure(Exception):  # noqa: N818 - a trial that fails is data, not an error of this code
+    """The trial has an outcome before its measurement: crashed, or misconfigured by its user."""
+
+    def __init__(self, outcome: OutcomeKind, cause: Cause, message: str) -> None:
+        """Say which `outcome` for which `cause`; the `message` is one clear line."""
+        super().__init__(message)
+        self.outcome = outcome
+        self.cause = cause
+        self.message = message
+
+
+def crashed(cause: Cause, message: str) -> TrialFailure:
+    """Return the failure of a configuration that does not work."""
+    return TrialFailure(OutcomeKind.CRASHED, cause, message)
+
+
+def bad_parameter(name: str, rule: str, value: object = ...) -> TrialFailure:
+    """Return the failure of a request whose parameter breaks a rule."""
+    return _misconfigured(Cause.BAD_PARAMETER, f"parameter {name}", rule, value)
+
+
+def bad_workload(field: str, rule: str, value: object = ...) -> TrialFailure:
+    """Return the failure of a request whose model or data breaks a rule."""
+    return _misconfigured(Cause.BAD_WORKLOAD, field, rule, value)
+
+
+def missing_dependency(what: str, remedy: str) -> TrialFailure:
+    """Return the failure of an installation that lacks something."""
+    message = f"{what} is not installed: {remedy}"
+    return TrialFailure(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, message)
+
+
+@contextmanager
+def failing_as(cause: Cause, what: str) -> Iterator[None]:
+    """Turn whatever a library raises inside into a crash of that cause, `what` before its words.
+
+    Memory and disk that ran out keep their own causes; a TrialFailure passes as it is.
+    """
+    try:
+        yield
+    except TrialFailure:
+        raise
+    except Exception as error:
+        raise crashed(_own_cause(error) or cause, f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a library's error says, joined to one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
+
+
+def _own_cause(error: Exception) -> Cause | None:
+    # ONNX Runtime and torch report a failed allocation in C++ as an ordinary error with this text.
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return Cause.OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Cause.DISK_FULL
+    return None
+
+
+def _misconfigured(cause: Cause, field: str, rule: str, value: object) -> TrialFailure:
+    shown = "" if value is ... else f", got {value!r}"
+    return TrialFailure(OutcomeKind.MISCONFIGURED, cause, f"{field}: {rule}{shown}")

@@ -1,0 +1,97 @@
+"""The command line of the trial runtime.
+
+    python -m deploytune_trial                  run the trial of the environment, report, exit 0
+    python -m deploytune_trial --check          exit 0 if this machine can serve, else 2 and a line
+    python -m deploytune_trial --serve FOLDER   serve a repository that was kept, until Ctrl-C; more
+                                                arguments, such as --http-port=9000, go to Triton
+
+Exit code 64: there is no request that could be reported on; 74: the report cannot be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from deploytune.contract.codec import decode_request
+from deploytune.contract.errors import MachineError, TrialContractError
+from deploytune.contract.request import PORTS_VARIABLE
+from deploytune_trial.environment import TrialEnvironment, read_ports
+from deploytune_trial.stages import StageLog, process_started
+from deploytune_trial.termination import TerminationLog
+from deploytune_trial.triton.installation import find_triton
+from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_ports
+from deploytune_trial.watchdog import listen_for_signals, watch_deadlines
+
+CANNOT_SERVE = 2
+NO_REQUEST = 64
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploytune_trial", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="only check that Triton can run and has ports"
+    )
+    parser.add_argument("--serve", type=Path, metavar="FOLDER", help="serve a kept repository")
+    chosen, more = parser.parse_known_args(arguments)
+    if more and chosen.serve is None:
+        parser.error(f"unknown arguments: {' '.join(more)}")
+    try:
+        if chosen.serve is not None:
+            return _serve(chosen.serve, more)
+        if chosen.check:
+            find_triton()
+            find_free_ports(PORTS_NEEDED, read_ports(os.environ.get(PORTS_VARIABLE)))
+            return 0
+        _run()
+    except MachineError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_SERVE
+    except TrialContractError as error:
+        sys.stderr.write(f"{error}\n")
+        return NO_REQUEST
+
+
+def _run() -> NoReturn:
+    environment = TrialEnvironment.read(os.environ)
+    request = decode_request(environment.request)
+    termination = TerminationLog(environment.termination_log)
+    stages = StageLog(
+        termination.write_breadcrumb,
+        request.stage_deadlines,
+        request.run_deadline_seconds,
+        started=process_started(),
+    )
+    # The first breadcrumb is written: from here on importing may take its time.
+    from deploytune_trial.trial import Trial
+
+    trial = Trial(request, environment, stages, termination)
+    listen_for_signals(trial.interrupt)
+    watch_deadlines(stages, trial.expire)
+
+    from deploytune_trial.runner import run_stages
+
+    run_stages(trial)
+
+
+def _serve(folder: Path, more: Sequence[str]) -> int:
+    installation = find_triton()
+    with tempfile.TemporaryDirectory(prefix="deploytune-serve-") as scratch:
+        command = [
+            str(installation.program),
+            f"--model-repository={folder}",
+            f"--backend-directory={installation.assemble_backends(Path(scratch))}",
+            *(f"--{service}-address={LOOPBACK}" for service in ("http", "grpc", "metrics")),
+            *more,
+        ]
+        try:
+            return subprocess.call(command, env=installation.environment(os.environ))
+        except KeyboardInterrupt:
+            return 0

@@ -1,0 +1,1 @@
+"""Loads the server and measures it: load generators, windows, percentiles, memory, throttling."""

@@ -1,0 +1,116 @@
+"""Load generators: a closed loop, and an open loop whose requests are due at times of their own.
+
+A closed loop keeps a number of requests outstanding and so never sends into a stalled server: right
+for the greatest throughput, too kind for latencies. In the open loop requests come whatever the
+server does, and latency counts from the moment a request was due, client's lag included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from enum import Enum, auto
+
+from deploytune_trial.measure.windows import Sample
+
+OUTSTANDING_CAP = 1024
+"""Requests outstanding in an open loop beyond which the server is overloaded."""
+
+_DRAIN_SECONDS = 5.0
+
+Send = Callable[[], Awaitable[bool]]
+"""Sends one request; False when it was rejected or timed out."""
+
+
+class After(Enum):
+    """What to do after a sample."""
+
+    GO_ON = auto()
+    STOP = auto()
+    GIVE_UP = auto()
+
+
+Take = Callable[[Sample], After]
+
+
+class LoadGenerator:
+    """Sends requests and hands over samples until told to stop.
+
+    After STOP the requests outstanding are awaited, so that the server's counts can be compared;
+    after GIVE_UP nobody waits for them any more.
+    """
+
+    def __init__(self, send: Send, take: Take) -> None:
+        """Send with `send` and hand samples to `take`."""
+        self._send = send
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[After] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.sent = 0
+        self.answered = 0
+        self.is_overloaded = False
+
+    async def run_closed_loop(self, concurrency: int) -> None:
+        """Keep `concurrency` requests outstanding."""
+        for _ in range(concurrency):
+            self._start(self._send_again_and_again())
+        await self._wait_for_end()
+
+    async def run_open_loop(self, gaps: Iterator[float], note_due: Callable[[], None]) -> None:
+        """Send a request after each of the gaps, calling `note_due` for each."""
+        self._start(self._send_when_due(gaps, note_due))
+        await self._wait_for_end()
+
+    async def _send_again_and_again(self) -> None:
+        while not self._end.done():
+            await self._send_one(self._loop.time())
+
+    async def _send_when_due(self, gaps: Iterator[float], note_due: Callable[[], None]) -> None:
+        due = self._loop.time()
+        for gap in gaps:
+            due += gap
+            await asyncio.sleep(due - self._loop.time())
+            if self._end.done():
+                return
+            if len(self._tasks) > OUTSTANDING_CAP:
+                self.is_overloaded = True
+                self._end.set_result(After.GIVE_UP)
+                return
+            note_due()
+            self._start(self._send_one(due))
+
+    async def _send_one(self, intended: float) -> None:
+        began = self._loop.time()
+        self.sent += 1
+        answered = await self._send()
+        self.answered += answered
+        if self._end.done():
+            return
+        after = self._take(Sample(intended, began, self._loop.time(), answered))
+        if after is not After.GO_ON:
+            self._end.set_result(after)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        assert isinstance(task, asyncio.Task)
+        self._tasks.add(task)
+        task.add_done_callback(self._collect)
+
+    def _collect(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not self._end.done():
+            self._end.set_exception(error)
+
+    async def _wait_for_end(self) -> None:
+        try:
+            if await self._end is After.STOP and self._tasks:
+                await asyncio.wait(self._tasks, timeout=_DRAIN_SECONDS)
+        finally:
+            left = list(self._tasks)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)

@@ -1,0 +1,183 @@
+"""The measurement of a served model: every load profile warmed up, then measured.
+
+Warm-up and measurement share one event loop and its channels, with verification between them. The
+loop waits by `select`, whose time-outs are in microseconds; those of `epoll` are in milliseconds
+and would make every request of an open loop half a millisecond late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from deploytune.contract.metrics import METRICS, metric_key, split_metric_key
+from deploytune.contract.request import TrialRequest
+from deploytune.contract.workload import LoadProfile
+from deploytune_trial.measure.aborting import Ceiling
+from deploytune_trial.measure.percentiles import percentile_of
+from deploytune_trial.measure.profiles import ProfileRun, measure, warm_up
+from deploytune_trial.measure.windows import (
+    LATENCIES,
+    Figure,
+    figures_of_no_answer,
+    latency_of,
+    summarise,
+)
+from deploytune_trial.triton.server import Counters, TritonServer
+
+_Result = TypeVar("_Result")
+_LAG_PERCENTILE = 99.0
+
+
+class Client(Protocol):
+    """What sends the requests of a profile."""
+
+    async def send(self) -> bool:
+        """Send the next request; False when it was rejected or timed out."""
+        ...
+
+    async def close(self) -> None:
+        """Close its channel."""
+        ...
+
+
+OpenClient = Callable[[LoadProfile], Client]
+"""Opens a client for a profile, on the running loop."""
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """One measured profile: its figures by metric, and what they would be without client lag."""
+
+    load: str
+    figures: dict[str, Figure]
+    figures_without_lag: dict[str, float]
+    run: ProfileRun
+    counted: Counters
+    request_timeout_ms: float
+
+
+class MeasureSession:
+    """Warms up and measures; a context, whose loop and channels end with it."""
+
+    def __init__(
+        self, request: TrialRequest, server: TritonServer, open_client: OpenClient
+    ) -> None:
+        """Load `server` with the profiles of `request`."""
+        self._request = request
+        self._server = server
+        self._open_client = open_client
+        self._clients: dict[str, Client] = {}
+        self._runner = asyncio.Runner(loop_factory=_precise_loop)
+
+    def __enter__(self) -> Self:
+        """Open the channels."""
+        self._run(self._open_clients())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the channels."""
+        self._run(self._close_clients())
+        self._runner.close()
+
+    def warm_up(self, concurrency: int) -> dict[str, int]:
+        """Warm up for every profile; return the requests each took."""
+        return {
+            profile.name: self._run(
+                warm_up(profile, self._clients[profile.name].send, concurrency)
+            ).sent
+            for profile in self._request.workload.loads
+        }
+
+    def measure(self, profile: LoadProfile) -> ProfileResult:
+        """Measure under one profile."""
+        before = self._server.counters()
+        run = self._run(
+            measure(
+                profile,
+                self._clients[profile.name].send,
+                self._request.seed,
+                needed=needed_latencies(self._request, profile.name),
+                ceilings=ceilings(self._request, profile.name),
+            )
+        )
+        batch = self._request.workload.request_batch
+        return ProfileResult(
+            load=profile.name,
+            figures=_figures(run, batch),
+            figures_without_lag=_latencies_without_lag(run),
+            run=run,
+            counted=self._server.counters().since(before),
+            request_timeout_ms=profile.request_timeout_seconds * 1000,
+        )
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return self._runner.run(work)
+
+    async def _open_clients(self) -> None:
+        for profile in self._request.workload.loads:
+            self._clients[profile.name] = self._open_client(profile)
+
+    async def _close_clients(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+
+
+def needed_latencies(request: TrialRequest, load: str) -> list[str]:
+    """Return the latency metrics that limits and objectives of a request name for a load."""
+    keys = (*request.objectives, *(limit.metric for limit in request.limits))
+    named = [split_metric_key(key) for key in keys]
+    return sorted({metric for metric, of in named if of == load and metric in LATENCIES})
+
+
+def ceilings(request: TrialRequest, load: str) -> list[Ceiling]:
+    """Return the latencies above which a limit of a load is hopelessly missed."""
+    found = []
+    for limit in request.limits:
+        metric, of = split_metric_key(limit.metric)
+        if of == load and metric in LATENCIES and limit.max is not None:
+            height = limit.max * request.latency_abort_factor
+            found.append(Ceiling(limit.metric, METRICS[metric].percentile, height))
+    return found
+
+
+def lag_p99_ms(run: ProfileRun) -> float:
+    """Return the 99th percentile of how late the client itself was."""
+    if not run.windows:
+        return 0.0
+    return percentile_of(sorted(sample.lag_ms for sample in run.samples), _LAG_PERCENTILE)
+
+
+def figures_by_key(result: ProfileResult) -> dict[str, Figure]:
+    """Return the figures of a profile under the keys of reports."""
+    return {metric_key(metric, result.load): fig for metric, fig in result.figures.items()}
+
+
+def _figures(run: ProfileRun, request_batch: int) -> dict[str, Figure]:
+    """Summarise a run; in one that the server could not keep up with, latency has no end."""
+    if not run.windows:
+        return figures_of_no_answer()
+    figures = summarise(list(run.windows), request_batch)
+    if run.overloaded:
+        return {**figures_of_no_answer(), "throughput": figures["throughput"]}
+    return figures
+
+
+def _latencies_without_lag(run: ProfileRun) -> dict[str, float]:
+    if not run.windows:
+        return {}
+    ordered = sorted(sample.latency_ms - sample.lag_ms for sample in run.samples)
+    return {name: latency_of(ordered, percentile) for name, percentile in LATENCIES.items()}
+
+
+def _precise_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())

@@ -1,0 +1,211 @@
+"""The stages of a trial, in their order: load, build, serve, warm up, verify, measure, report.
+
+Heavy libraries are imported where they are needed, and the gRPC client where it costs nothing:
+while the build runs in its child. The machine's measurement lock is held from warm-up to the end
+of the measurement; the wait for it is nobody's time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from deploytune.contract.errors import MachineError
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.stages import Stage
+from deploytune.contract.workload import LoadProfile
+from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.building_child import BuildingChild
+from deploytune_trial.evaluation_data import EVALUATION_FIELD, read_samples
+from deploytune_trial.failures import TrialFailure, failing_as
+from deploytune_trial.measure.host_lock import hold_lock
+from deploytune_trial.measure.inputs import choose_batches
+from deploytune_trial.measure.memory import PeakMemory
+from deploytune_trial.measure.session import MeasureSession
+from deploytune_trial.measure.windows import Figure
+from deploytune_trial.models.interface import Array
+from deploytune_trial.models.loaded import LoadedModel
+from deploytune_trial.models.loading import load_model
+from deploytune_trial.report import judge
+from deploytune_trial.serving import Serving
+from deploytune_trial.trial import Trial
+from deploytune_trial.triton.configuration import ModelEntry
+from deploytune_trial.triton.installation import Installation, find_triton
+from deploytune_trial.triton.repository import (
+    check_place,
+    keep_repository,
+    native_onnx,
+    serving_instructions,
+    write_repository,
+)
+from deploytune_trial.triton.server import ServerSettings, TritonServer, start_server
+from deploytune_trial.verify import verify
+
+_CLIENT_MODULE = "deploytune_trial.triton.client"
+REQUESTS_PER_INSTANCE = 2
+"""Requests outstanding per model instance in the warm-up of loads that name no concurrency."""
+
+_BYTES_PER_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that Triton serves."""
+
+    model: LoadedModel
+    artefact: Artefact
+    entry: ModelEntry
+    server: TritonServer
+
+
+def run_stages(trial: Trial) -> NoReturn:
+    """Take a trial through its stages to its end."""
+    try:
+        with failing_as(Cause.ERROR, "the trial"):
+            _run(trial)
+    except TrialFailure as failure:
+        trial.fail(failure)
+    trial.conclude(judge(trial.request, trial.findings))
+
+
+def _run(trial: Trial) -> None:
+    installation = _check_machine(trial)
+    model = load_model(trial.request)
+    artefact = _build(trial)
+    served = _serve(trial, installation, model, artefact)
+    try:
+        _load_and_measure(trial, served)
+    except TrialFailure as failure:
+        raise served.server.explain(failure) from failure
+    trial.stages.enter(Stage.REPORT)
+    if trial.environment.repository is not None:
+        version = str(trial.findings.facts["tritonVersion"])
+        readme = serving_instructions(trial.request, served.entry, version)
+        keep_repository(_repository(trial), trial.environment.repository, readme)
+
+
+def _check_machine(trial: Trial) -> Installation:
+    """Refuse at once what would only fail after the build."""
+    try:
+        check_place(_repository(trial))
+        if trial.environment.repository is not None:
+            check_place(trial.environment.repository)
+        return find_triton()
+    except MachineError as error:
+        raise _misconfigured(error) from error
+
+
+def _build(trial: Trial) -> Artefact:
+    trial.stages.enter(Stage.BUILD)
+    child = BuildingChild(trial.request, trial.environment.scratch, trial.children)
+    importlib.import_module(_CLIENT_MODULE)
+    artefact = child.result()
+    seconds = trial.stages.stage_seconds()[Stage.BUILD]
+    trial.findings.figures["build_seconds"] = Figure(seconds)
+    trial.findings.facts.update(artefact.facts)
+    trial.findings.figures["artefact_mib"] = Figure(artefact.size_bytes / _BYTES_PER_MIB)
+    return artefact
+
+
+def _serve(
+    trial: Trial, installation: Installation, model: LoadedModel, artefact: Artefact
+) -> Served:
+    trial.stages.enter(Stage.SERVE)
+    request = trial.request
+    serving = Serving.choose(request, artefact.interface, trial.group.cpus())
+    native = None
+    if installation.has_backend("onnxruntime"):
+        native = native_onnx(artefact, str(request.parameters.get("graphOptimization", "All")))
+    batch = request.workload.request_batch
+    entry = ModelEntry(model.name, artefact.interface, serving, batch, native)
+    write_repository(_repository(trial), entry, artefact)
+    settings = ServerSettings(
+        installation=installation,
+        repository=_repository(trial),
+        model=model.name,
+        scratch=trial.environment.scratch,
+        ports=trial.environment.ports,
+        shared_memory_prefix=trial.environment.shared_memory_prefix,
+    )
+    trial.findings.facts["intraOpThreads"] = serving.intra_op_threads
+    try:
+        server = start_server(settings, trial.children, lambda: trial.memory_kills() > 0)
+    except MachineError as error:
+        raise _misconfigured(error) from error
+    trial.findings.facts["tritonVersion"] = server.version()
+    return Served(model, artefact, entry, server)
+
+
+def _load_and_measure(trial: Trial, served: Served) -> None:
+    from deploytune_trial.triton.client import LoadClient, prepare_batch
+
+    request, interface = trial.request, served.artefact.interface
+    trial.stages.enter(Stage.WARM_UP)
+    batches = choose_batches(
+        interface, _samples(trial, served.model), request.workload.request_batch, request.seed
+    )
+    prepared = [prepare_batch(batch, interface) for batch in batches]
+
+    def open_client(profile: LoadProfile) -> LoadClient:
+        timeout = profile.request_timeout_seconds
+        return LoadClient(served.server.grpc_address, served.model.name, prepared, timeout)
+
+    with (
+        hold_lock(trial.environment.measure_lock, trial.stages.waiting),
+        PeakMemory(served.server.child.pid) as memory,
+        MeasureSession(request, served.server, open_client) as session,
+    ):
+        try:
+            concurrency = REQUESTS_PER_INSTANCE * served.entry.serving.instances
+            for load, sent in session.warm_up(concurrency).items():
+                trial.findings.facts[f"warmUpRequests@{load}"] = sent
+            _verify(trial, served)
+            _measure(trial, session)
+        finally:
+            trial.findings.figures["server_memory_mib"] = Figure(memory.peak_mib)
+
+
+def _verify(trial: Trial, served: Served) -> None:
+    from deploytune_trial.triton.client import InferenceClient
+
+    trial.stages.enter(Stage.VERIFY)
+    client = InferenceClient(
+        served.server.grpc_address,
+        served.model.name,
+        served.artefact.interface,
+        trial.request.stage_deadlines.verify,
+    )
+    verified = verify(served.model, served.artefact, trial.request, client.infer)
+    client.close()
+    trial.findings.facts.update(verified.facts)
+    for key, measured in verified.metrics.items():
+        trial.findings.figures[key] = Figure(measured.value, measured.half_width)
+
+
+def _measure(trial: Trial, session: MeasureSession) -> None:
+    trial.stages.enter(Stage.MEASURE)
+    before = trial.group.scheduling()
+    for profile in trial.request.workload.loads:
+        result = session.measure(profile)
+        trial.findings.add_result(result)
+        share = trial.group.scheduling().throttled_share_since(before)
+        trial.findings.figures["cpu_throttled_share"] = Figure(share)
+        if result.run.is_hopeless:
+            return
+
+
+def _samples(trial: Trial, model: LoadedModel) -> dict[str, Array] | None:
+    path = trial.request.workload.evaluation_data
+    if path is None:
+        return None
+    return dict(read_samples(path, EVALUATION_FIELD, model.interface).inputs)
+
+
+def _repository(trial: Trial) -> Path:
+    return trial.environment.scratch / "repository"
+
+
+def _misconfigured(error: MachineError) -> TrialFailure:
+    return TrialFailure(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, str(error))

@@ -1,0 +1,67 @@
+"""How a model is served: the parameters that the serve stage consumes, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deploytune.contract.outcomes import Cause
+from deploytune.contract.request import TrialRequest
+from deploytune_trial.failures import bad_parameter, crashed
+from deploytune_trial.models.interface import ModelInterface
+
+_FEWEST_SPINNING_CPUS = 4
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Instances, batching and threads of one model.
+
+    `max_batch_size` 0 says that the model fixes its batch axis. Threads that spin while they wait
+    slow each other down where there are few cores, so they spin from four cores on.
+    """
+
+    instances: int
+    max_batch_size: int
+    queue_delay_microseconds: int
+    intra_op_threads: int
+    allow_spinning: bool
+
+    @classmethod
+    def choose(cls, request: TrialRequest, interface: ModelInterface, cpus: float) -> Serving:
+        """Read the parameters of a request for a model, on so many CPUs.
+
+        Raises:
+            TrialFailure: the batch sizes of workload, parameter and model do not fit.
+        """
+        if request.resources.cpus is not None:
+            cpus = min(cpus, request.resources.cpus)
+        return cls(
+            instances=_integer(request, "instances", 1),
+            max_batch_size=_max_batch_size(request, interface),
+            queue_delay_microseconds=_integer(request, "maxQueueDelayMicroseconds", 0),
+            intra_op_threads=_integer(request, "intraOpThreads", max(1, int(cpus))),
+            allow_spinning=cpus >= _FEWEST_SPINNING_CPUS,
+        )
+
+
+def _max_batch_size(request: TrialRequest, interface: ModelInterface) -> int:
+    request_batch = request.workload.request_batch
+    max_batch_size = _integer(request, "maxBatchSize", request_batch)
+    if max_batch_size < request_batch:
+        rule = f"must hold workload.requestBatch, {request_batch}"
+        raise bad_parameter("maxBatchSize", rule, max_batch_size)
+    if interface.batched:
+        return max_batch_size
+    if max_batch_size > request_batch:
+        raise crashed(
+            Cause.UNSUPPORTED,
+            f"the model fixes its batch axis at {request_batch} and cannot serve batches of "
+            f"{max_batch_size}",
+        )
+    return 0
+
+
+def _integer(request: TrialRequest, name: str, default: int) -> int:
+    value = request.parameters.get(name, default)
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,116 @@
+"""One trial from its first breadcrumb to its report: what it holds, and its one end.
+
+Three may end a trial: the main thread at its last stage, the watchdog at a deadline, the listener
+at SIGTERM. The first writes the report, ends every child with its group, removes what it left in
+shared memory, and ends the process without asking the others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.report import TrialReport
+from deploytune.contract.request import TrialRequest
+from deploytune_trial.cgroup import ControlGroup
+from deploytune_trial.children import Children, log_tail
+from deploytune_trial.environment import TrialEnvironment
+from deploytune_trial.failures import TrialFailure
+from deploytune_trial.report import Findings, Verdict, build_bare_report, build_report
+from deploytune_trial.stages import Expiry, StageLog
+from deploytune_trial.termination import TerminationLog
+from deploytune_trial.triton.shared_memory import unlink_shared_memory
+
+NO_REPORT = 74
+"""Exit code when the termination log could not be written."""
+
+_LOGS = ("triton.log", "build.log")
+
+
+class Trial:
+    """What the stages of a trial share."""
+
+    def __init__(
+        self,
+        request: TrialRequest,
+        environment: TrialEnvironment,
+        stages: StageLog,
+        termination: TerminationLog,
+    ) -> None:
+        """Begin with nothing found and no children."""
+        self.request = request
+        self.environment = environment
+        self.stages = stages
+        self.termination = termination
+        self.findings = Findings()
+        self.children = Children()
+        self.group = ControlGroup()
+        self._oom_kills_before = self.group.oom_kills()
+        self._end = threading.Lock()
+
+    def conclude(self, verdict: Verdict) -> NoReturn:
+        """Report, clean up and end the process; a second caller waits for the first to do so."""
+        if not self._end.acquire(blocking=False):
+            threading.Event().wait()
+        code = NO_REPORT
+        try:
+            self.termination.write_report(self._report(verdict))
+            code = 0
+        except OSError as error:
+            sys.stderr.write(f"the report cannot be written: {error}\n")
+        finally:
+            self._clean_up()
+            os._exit(code)
+
+    def fail(self, failure: TrialFailure) -> NoReturn:
+        """End the trial as a failure says, or as memory does if that was behind it."""
+        if failure.outcome is not OutcomeKind.MISCONFIGURED:
+            self._conclude_if_out_of_memory(failure.message)
+        self.conclude(Verdict(failure.outcome, failure.cause, failure.message))
+
+    def expire(self, expiry: Expiry) -> NoReturn:
+        """End the trial at a deadline."""
+        words = self._last_words()
+        message = f"{expiry}; last words: {words}" if words else str(expiry)
+        self._conclude_if_out_of_memory(message)
+        self.conclude(Verdict(OutcomeKind.TIMED_OUT, expiry.cause, message))
+
+    def interrupt(self, number: signal.Signals) -> NoReturn:
+        """End the trial because somebody asks for it."""
+        message = f"ended by {number.name} in stage {self.stages.stage}"
+        self.conclude(Verdict(OutcomeKind.INFRASTRUCTURE, Cause.INTERRUPTED, message))
+
+    def memory_kills(self) -> int:
+        """Return how many processes the kernel has killed for memory since the trial began."""
+        return self.group.oom_kills() - self._oom_kills_before
+
+    def _report(self, verdict: Verdict) -> TrialReport:
+        try:
+            return build_report(self.request, self.stages, self.findings, verdict)
+        except ValueError as error:  # a number that is none, say
+            return build_bare_report(self.request, self.stages, str(error))
+
+    def _conclude_if_out_of_memory(self, message: str) -> None:
+        kills = self.memory_kills()
+        if kills > 0:
+            said = f"the kernel killed {kills} of its processes for memory; {message}"
+            self.conclude(Verdict(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY, said))
+
+    def _last_words(self) -> str:
+        """Return what the log of the stage's child ends with."""
+        tails = (log_tail(self.environment.scratch / log) for log in _LOGS)
+        return next(filter(None, tails), "")
+
+    def _clean_up(self) -> None:
+        with suppress(OSError):
+            self.children.end_all()
+        with suppress(OSError):
+            unlink_shared_memory(self.environment.shared_memory_prefix)
+        if self.environment.owns_scratch:
+            shutil.rmtree(self.environment.scratch, ignore_errors=True)

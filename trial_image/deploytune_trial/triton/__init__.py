@@ -1,0 +1,1 @@
+"""Triton: its model repository, its server process and its clients."""

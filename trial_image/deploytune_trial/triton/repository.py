@@ -1,0 +1,123 @@
+"""A Triton model repository: written for the trial, and kept for whoever wants to serve it.
+
+    <folder>/<model>/config.pbtxt
+    <folder>/<model>/1/             the artefact's files; for the Python backend also its code and
+                                    settings.json
+    <folder>/README.md              in a kept one: what it needs and how to serve it
+
+Nothing in it names a path outside of it, so it may be moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from deploytune.contract.errors import MachineError
+from deploytune.contract.request import TrialRequest
+from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.triton.configuration import (
+    ModelEntry,
+    NativeOnnx,
+    build_configuration,
+)
+
+_SERVED_MODEL = Path(__file__).with_name("served_model")
+_VERSION = "1"
+_NATIVE_GRAPH_LEVELS = {"Basic": -1, "Extended": 1, "All": None}
+
+
+def native_onnx(artefact: Artefact, graph_optimization: str) -> NativeOnnx | None:
+    """Return how Triton's own ONNX Runtime backend loads an artefact, None where it cannot.
+
+    It knows no graph level below Basic; such an artefact goes to the Python backend.
+    """
+    files = [name for name in artefact.files if name.endswith(".onnx")]
+    if artefact.backend != "onnxruntime" or len(files) != 1:
+        return None
+    if graph_optimization not in _NATIVE_GRAPH_LEVELS:
+        return None
+    return NativeOnnx(files[0], _NATIVE_GRAPH_LEVELS[graph_optimization])
+
+
+def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> None:
+    """Write a repository with one model into `folder`."""
+    version = folder / entry.name / _VERSION
+    version.mkdir(parents=True)
+    (version.parent / "config.pbtxt").write_text(build_configuration(entry))
+    for name, source in artefact.files.items():
+        _link_or_copy(source, version / name)
+    if entry.native is None:
+        _write_served_model(version, artefact)
+
+
+def check_place(repository: Path) -> None:
+    """Make the folder above a repository, so that it can be written there later.
+
+    Raises:
+        MachineError: it cannot be made, or nothing can be written into it.
+    """
+    try:
+        repository.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"{repository.parent}: cannot be made: {error.strerror}") from error
+    if not os.access(repository.parent, os.W_OK):
+        raise MachineError(f"{repository.parent}: must be writable")
+
+
+def keep_repository(repository: Path, kept: Path, readme: str) -> None:
+    """Copy a repository to `kept` at once or not at all; one that is there is replaced."""
+    coming = kept.with_name(f".{kept.name}.coming-{os.getpid()}")
+    going = kept.with_name(f".{kept.name}.going-{os.getpid()}")
+    shutil.copytree(repository, coming)
+    (coming / "README.md").write_text(readme)
+    if kept.exists():
+        kept.rename(going)
+    coming.rename(kept)
+    shutil.rmtree(going, ignore_errors=True)
+
+
+def serving_instructions(request: TrialRequest, entry: ModelEntry, triton_version: str) -> str:
+    """Return the text that goes with a repository that is kept."""
+    parameters = "\n".join(f"    {name}: {value}" for name, value in request.parameters.items())
+    needs = (
+        "nothing but Triton's own ONNX Runtime backend"
+        if entry.native is not None
+        else "Triton's Python backend, and in its Python the packages of `deploytune[trial]` "
+        "(for a torch model also `deploytune[torch]`) of the same versions"
+    )
+    return f"""# {entry.name}: a Triton model repository
+
+Built and measured by deploytune as trial {request.trial}, with Triton {triton_version} and
+
+{parameters or "    the defaults"}
+
+It is complete and may be moved. It needs {needs}.
+
+Serve it where `tritonserver` is on PATH:
+
+    tritonserver --model-repository .
+
+or with the Triton of the nvidia-pytriton wheel, in the environment that made it:
+
+    python -m deploytune_trial --serve .
+
+Requests carry {entry.request_batch} sample(s) each, as measured.
+"""
+
+
+def _write_served_model(version: Path, artefact: Artefact) -> None:
+    for source in sorted(_SERVED_MODEL.glob("*.py")):
+        shutil.copyfile(source, version / source.name)
+    settings = json.dumps(dict(artefact.settings), indent=2)
+    (version / "settings.json").write_text(f"{settings}\n")
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
