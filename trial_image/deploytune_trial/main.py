@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from deploytune.contract.codec import decode_request
 from deploytune.contract.errors import MachineError, TrialContractError
+from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.request import PORTS_VARIABLE
 from deploytune_trial.environment import TrialEnvironment, read_ports
 from deploytune_trial.stages import StageLog, process_started
@@ -30,7 +31,6 @@ from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_port
 from deploytune_trial.watchdog import listen_for_signals, watch_deadlines
 
 CANNOT_SERVE = 2
-NO_REQUEST = 64
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         return CANNOT_SERVE
     except TrialContractError as error:
         sys.stderr.write(f"{error}\n")
-        return NO_REQUEST
+        return TrialExit.NO_REQUEST
 
 
 def _run() -> NoReturn:

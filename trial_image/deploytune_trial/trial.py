@@ -15,6 +15,7 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
+from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import TrialReport
 from deploytune.contract.request import TrialRequest
@@ -26,9 +27,6 @@ from deploytune_trial.report import Findings, Verdict, build_bare_report, build_
 from deploytune_trial.stages import Expiry, StageLog
 from deploytune_trial.termination import TerminationLog
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
-
-NO_REPORT = 74
-"""Exit code when the termination log could not be written."""
 
 _LOGS = ("triton.log", "build.log")
 
@@ -58,10 +56,10 @@ class Trial:
         """Report, clean up and end the process; a second caller waits for the first to do so."""
         if not self._end.acquire(blocking=False):
             threading.Event().wait()
-        code = NO_REPORT
+        code = TrialExit.CANNOT_REPORT
         try:
             self.termination.write_report(self._report(verdict))
-            code = 0
+            code = TrialExit.REPORTED
         except OSError as error:
             sys.stderr.write(f"the report cannot be written: {error}\n")
         finally:
