@@ -1,0 +1,4 @@
+"""Where trials run: one small port, its adapters, and the pass that uses it.
+
+The only place that starts processes or touches the state directory.
+"""

@@ -1,0 +1,38 @@
+"""Files that are whole or absent, whatever happens while they are written: a power cut included."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TEMPORARY_PREFIX = ".writing-"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the file in one step: a reader finds the old content or the new, never a part."""
+    temporary = temporary_beside(path)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    make_durable(path.parent)
+
+
+def make_durable(folder: Path) -> None:
+    """Put a folder's list of names on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a name for what is to become `path`, in the same folder."""
+    return path.with_name(f"{_TEMPORARY_PREFIX}{path.name}")
+
+
+def is_temporary(path: Path) -> bool:
+    """Tell whether a path is what an interrupted writer left."""
+    return path.name.startswith(_TEMPORARY_PREFIX)

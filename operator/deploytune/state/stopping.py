@@ -1,0 +1,96 @@
+"""Why a tuning goes no further: halts that end it at once, and the end of its search.
+
+Halts look only at what happened since this run began: whoever starts it again has mended something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+
+from deploytune.api.conditions import Reason
+from deploytune.api.trial import TuningTrial
+from deploytune.contract.outcomes import OutcomeKind
+from deploytune.search.history import Knowledge
+from deploytune.search.problem import Problem
+from deploytune.search.stopping import stop_reason
+from deploytune.state.observe import in_order_of_completion
+from deploytune.state.timestamps import from_timestamp
+from deploytune.state.world import World
+
+MAX_ABANDONED_IN_A_ROW = 3
+"""Trials in a row that infrastructure spoiled, all retries spent, before the tuning ends."""
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why a tuning ends at once, in a word and in a sentence."""
+
+    reason: Reason
+    message: str
+
+
+def why_halted(world: World, trials: tuple[TuningTrial, ...]) -> Halt | None:
+    """Return why the tuning ends at once, or None; `trials` carry the verdicts of this pass."""
+    return next((halt for rule in _HALTS if (halt := rule(world, trials)) is not None), None)
+
+
+def why_search_ends(problem: Problem, knowledge: Knowledge, world: World) -> Reason | None:
+    """Return why the search proposes no more, or None."""
+    if _time_is_up(world):
+        return Reason.BUDGET_EXHAUSTED
+    reason = stop_reason(problem, knowledge)
+    return None if reason is None else Reason(reason.value)
+
+
+def _time_is_up(world: World) -> bool:
+    limit = world.tuning.spec.budget.max_duration_seconds
+    status = world.tuning.status
+    if limit is None or status is None or status.start_time is None:
+        return False
+    return (world.now - from_timestamp(status.start_time)).total_seconds() >= limit
+
+
+def _misconfigured(world: World, trials: tuple[TuningTrial, ...]) -> Halt | None:
+    ends = {(a.trial_index, a.attempt): a.ended_at for a in world.attempts}
+    for trial in trials:
+        if trial.is_finished or not trial.status.attempts:
+            continue
+        last = trial.status.attempts[-1]
+        ended_at = ends.get((trial.spec.index, last.attempt))
+        if (
+            last.outcome is OutcomeKind.MISCONFIGURED
+            and ended_at is not None
+            and ended_at > world.resumed_at
+        ):
+            return Halt(Reason.INVALID_SPEC, f"{trial.metadata.name}: {last.message}")
+    return None
+
+
+def _too_many_infrastructure_failures(world: World, trials: tuple[TuningTrial, ...]) -> Halt | None:
+    latest = reversed(in_order_of_completion(trials))
+    in_a_row = [*takewhile(_was_abandoned, latest)]
+    recent = [trial for trial in in_a_row if _ended_in_this_run(trial, world)]
+    if len(recent) < MAX_ABANDONED_IN_A_ROW:
+        return None
+    return Halt(
+        Reason.TOO_MANY_INFRASTRUCTURE_FAILURES,
+        f"{len(recent)} trials in a row failed by infrastructure with all retries spent, "
+        f"the last: {recent[0].status.message}",
+    )
+
+
+def _was_abandoned(trial: TuningTrial) -> bool:
+    return trial.status.outcome is OutcomeKind.INFRASTRUCTURE
+
+
+def _ended_in_this_run(trial: TuningTrial, world: World) -> bool:
+    ended = trial.status.completion_time
+    return ended is not None and from_timestamp(ended) > world.resumed_at
+
+
+_HALTS: tuple[Callable[[World, tuple[TuningTrial, ...]], Halt | None], ...] = (
+    _misconfigured,
+    _too_many_infrastructure_failures,
+)

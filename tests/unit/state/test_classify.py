@@ -1,0 +1,219 @@
+"""The order of classification, case by case."""
+
+from __future__ import annotations
+
+import pytest
+from builders import MEMORY, NAME, OBJECTIVE, a_breadcrumb, a_report, an_ending
+
+from deploytune.api.trial import AttemptRecord
+from deploytune.contract.codec import MAX_MESSAGE_BYTES
+from deploytune.contract.limits import Limit
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.stages import Stage
+from deploytune.state.classify import AttemptIdentity, classify
+from deploytune.state.world import EndedBy, Ending
+
+FEASIBLE, INFEASIBLE, CRASHED = OutcomeKind.FEASIBLE, OutcomeKind.INFEASIBLE, OutcomeKind.CRASHED
+TIMED_OUT, INVALID = OutcomeKind.TIMED_OUT, OutcomeKind.INVALID
+INFRASTRUCTURE, MISCONFIGURED = OutcomeKind.INFRASTRUCTURE, OutcomeKind.MISCONFIGURED
+
+IDENTITY = AttemptIdentity(
+    trial=f"{NAME}-0",
+    index=0,
+    attempt=0,
+    limits=(Limit(metric=MEMORY, max=200.0),),
+    objectives=(OBJECTIVE,),
+)
+INTERRUPTED_REPORT = a_report(INFRASTRUCTURE, cause=Cause.INTERRUPTED)
+HOSTILE = b'{"version":1,"outcome":"Feasible","metrics":{"x":{"value":NaN}}}'
+
+CASES = {
+    "an out of memory kill with exit code 0 and a report": (
+        an_ending(a_report(), out_of_memory=True),
+        (CRASHED, Cause.OUT_OF_MEMORY, Stage.REPORT),
+    ),
+    "a child killed for memory while its parent exits 7": (
+        an_ending(a_breadcrumb(), exit_code=7, out_of_memory=True),
+        (CRASHED, Cause.OUT_OF_MEMORY, Stage.BUILD),
+    ),
+    "an out of memory kill after our request": (
+        an_ending(exit_code=-9, out_of_memory=True, ended_by=EndedBy.REQUEST),
+        (CRASHED, Cause.OUT_OF_MEMORY, None),
+    ),
+    "a feasible report": (an_ending(a_report()), (FEASIBLE, None, Stage.REPORT)),
+    "an infeasible report": (
+        an_ending(a_report(INFEASIBLE, cause=Cause.LIMIT_MISSED, memory=300.0)),
+        (INFEASIBLE, Cause.LIMIT_MISSED, Stage.REPORT),
+    ),
+    "a crash that the trial reports": (
+        an_ending(a_report(CRASHED, cause=Cause.BUILD_FAILED, stage=Stage.BUILD)),
+        (CRASHED, Cause.BUILD_FAILED, Stage.BUILD),
+    ),
+    "a hardware fault that the trial reports": (
+        an_ending(a_report(INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT)),
+        (INFRASTRUCTURE, Cause.HARDWARE_FAULT, Stage.REPORT),
+    ),
+    "a complete report before our request took effect": (
+        an_ending(a_report(), exit_code=-9, ended_by=EndedBy.REQUEST),
+        (FEASIBLE, None, Stage.REPORT),
+    ),
+    "a report of its interruption by us": (
+        an_ending(INTERRUPTED_REPORT, ended_by=EndedBy.LOST_OWNER),
+        (INFRASTRUCTURE, Cause.INTERRUPTED, Stage.REPORT),
+    ),
+    "a report of an interruption that was not ours": (
+        an_ending(INTERRUPTED_REPORT),
+        (INFRASTRUCTURE, Cause.DISRUPTED, Stage.REPORT),
+    ),
+    "a report of its interruption at the run deadline": (
+        an_ending(INTERRUPTED_REPORT, ended_by=EndedBy.RUN_DEADLINE),
+        (TIMED_OUT, Cause.RUN_DEADLINE, Stage.REPORT),
+    ),
+    "a report, and a crash after it": (
+        an_ending(a_report(), exit_code=-11),
+        (CRASHED, Cause.ERROR, Stage.REPORT),
+    ),
+    "a feasible report without a limited metric": (
+        an_ending(a_report(memory=None)),
+        (INVALID, Cause.METRIC_MISSING, Stage.REPORT),
+    ),
+    "a feasible report without the objective": (
+        an_ending(a_report(throughput=None)),
+        (INVALID, Cause.METRIC_MISSING, Stage.REPORT),
+    ),
+    "a feasible report that misses a limit": (
+        an_ending(a_report(memory=200.1)),
+        (INVALID, Cause.BROKEN_REPORT, Stage.REPORT),
+    ),
+    "a report of another trial": (
+        an_ending(a_report(index=1)),
+        (INVALID, Cause.BROKEN_REPORT, None),
+    ),
+    "a report of another attempt": (
+        an_ending(a_report(attempt=1)),
+        (INVALID, Cause.BROKEN_REPORT, None),
+    ),
+    "a hostile report": (an_ending(HOSTILE), (INVALID, Cause.BROKEN_REPORT, None)),
+    "no JSON at all": (an_ending(b"\xff\x00{"), (INVALID, Cause.BROKEN_REPORT, None)),
+    "a report beyond the bound": (
+        an_ending(a_report().ljust(MAX_MESSAGE_BYTES + 1)),
+        (INVALID, Cause.BROKEN_REPORT, None),
+    ),
+    "a broken report and a bad exit code": (
+        an_ending(HOSTILE, exit_code=3),
+        (CRASHED, Cause.ERROR, None),
+    ),
+    "an end on request": (
+        an_ending(a_breadcrumb(), exit_code=-15, ended_by=EndedBy.REQUEST),
+        (INFRASTRUCTURE, Cause.INTERRUPTED, Stage.BUILD),
+    ),
+    "a run that was lost": (
+        an_ending(a_breadcrumb(Stage.MEASURE), exit_code=-9, ended_by=EndedBy.LOST_OWNER),
+        (INFRASTRUCTURE, Cause.INTERRUPTED, Stage.MEASURE),
+    ),
+    "a power cut": (
+        an_ending(exit_code=None, ended_by=EndedBy.LOST_OWNER),
+        (INFRASTRUCTURE, Cause.INTERRUPTED, None),
+    ),
+    "the run deadline": (
+        an_ending(a_breadcrumb(Stage.WARM_UP), exit_code=-9, ended_by=EndedBy.RUN_DEADLINE),
+        (TIMED_OUT, Cause.RUN_DEADLINE, Stage.WARM_UP),
+    ),
+    "a request that the trial does not understand": (
+        an_ending(exit_code=64),
+        (MISCONFIGURED, Cause.BAD_WORKLOAD, None),
+    ),
+    "a report that cannot be written": (
+        an_ending(exit_code=74),
+        (INFRASTRUCTURE, Cause.DISRUPTED, None),
+    ),
+    "a command that is not there": (
+        an_ending(exit_code=127),
+        (MISCONFIGURED, Cause.MISSING_DEPENDENCY, None),
+    ),
+    "a command that is not executable": (
+        an_ending(exit_code=126),
+        (MISCONFIGURED, Cause.MISSING_DEPENDENCY, None),
+    ),
+    "SIGTERM by somebody else": (
+        an_ending(exit_code=-15),
+        (INFRASTRUCTURE, Cause.DISRUPTED, None),
+    ),
+    "SIGTERM by somebody else, as a shell tells it": (
+        an_ending(exit_code=143),
+        (INFRASTRUCTURE, Cause.DISRUPTED, None),
+    ),
+    "SIGKILL from an unknown sender": (
+        an_ending(a_breadcrumb(), exit_code=-9),
+        (INFRASTRUCTURE, Cause.UNKNOWN_KILL, Stage.BUILD),
+    ),
+    "SIGKILL from an unknown sender, as a shell tells it": (
+        an_ending(exit_code=137),
+        (INFRASTRUCTURE, Cause.UNKNOWN_KILL, None),
+    ),
+    "a guard that was killed": (
+        an_ending(exit_code=None, detail="its guard was killed"),
+        (INFRASTRUCTURE, Cause.UNKNOWN_KILL, None),
+    ),
+    "a segmentation fault": (an_ending(exit_code=-11), (CRASHED, Cause.ERROR, None)),
+    "a segmentation fault, as a shell tells it": (
+        an_ending(exit_code=139),
+        (CRASHED, Cause.ERROR, None),
+    ),
+    "an abort": (an_ending(exit_code=-6), (CRASHED, Cause.ERROR, None)),
+    "an abort, as a shell tells it": (an_ending(exit_code=134), (CRASHED, Cause.ERROR, None)),
+    "exit code 0 with a breadcrumb": (
+        an_ending(a_breadcrumb()),
+        (INVALID, Cause.BROKEN_REPORT, Stage.BUILD),
+    ),
+    "exit code 0 without a word": (an_ending(), (INVALID, Cause.BROKEN_REPORT, None)),
+    "exit code 1": (
+        an_ending(a_breadcrumb(), exit_code=1),
+        (CRASHED, Cause.ERROR, Stage.BUILD),
+    ),
+}
+
+
+@pytest.mark.parametrize(("ending", "expected"), CASES.values(), ids=CASES.keys())
+def test_an_ending_has_one_verdict(
+    ending: Ending, expected: tuple[OutcomeKind, Cause | None, Stage | None]
+) -> None:
+    verdict = classify(IDENTITY, ending)
+    assert expected == (verdict.outcome, verdict.cause, verdict.stage)
+
+
+@pytest.mark.parametrize(
+    "ending", [an_ending(exit_code=-9), an_ending(exit_code=None, detail="its guard was killed")]
+)
+def test_a_second_kill_from_an_unknown_sender_is_a_crash(ending: Ending) -> None:
+    earlier = (AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.UNKNOWN_KILL),)
+    verdict = classify(IDENTITY, ending, earlier)
+    assert (CRASHED, Cause.ERROR) == (verdict.outcome, verdict.cause)
+
+
+def test_a_kill_after_another_kind_of_failure_is_still_the_first() -> None:
+    earlier = (AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.INTERRUPTED),)
+    verdict = classify(IDENTITY, an_ending(exit_code=-9), earlier)
+    assert Cause.UNKNOWN_KILL is verdict.cause
+
+
+def test_only_the_trials_own_words_come_with_a_report() -> None:
+    assert classify(IDENTITY, an_ending(a_report())).report is not None
+    assert classify(IDENTITY, an_ending(a_report(), out_of_memory=True)).report is None
+
+
+def test_a_crash_names_the_signal() -> None:
+    assert "SIGSEGV" in classify(IDENTITY, an_ending(exit_code=139)).message
+
+
+def test_messages_fit_the_record_whatever_the_trial_says() -> None:
+    identity = AttemptIdentity(f"{NAME}-0", 0, 0, objectives=tuple("m" * 120 for _ in range(1)))
+    many = AttemptIdentity(
+        identity.trial, 0, 0, objectives=tuple(f"{number:0120}" for number in range(20))
+    )
+    for verdict in (
+        classify(many, an_ending(a_report())),
+        classify(identity, an_ending(b'{"outcome":' + b"[" * 2000)),
+        classify(identity, an_ending(exit_code=None, detail="d" * 5000)),
+    ):
+        assert len(verdict.message) <= 1024
