@@ -1,0 +1,45 @@
+"""The command line: one module a command.
+
+Exit codes:
+    0    an answer was found (run), the tuning is valid (validate), the file was written (init)
+    2    bad input, or a machine that lacks something: one line says what, nothing was started
+    3    the search ended and no configuration was feasible, or none stood its confirmations
+    130  interrupted; the same command goes on where it stopped
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from deploytune import __version__
+from deploytune.cli import init, run, validate
+from deploytune.cli.exit_codes import ExitCode
+from deploytune.contract.errors import DeploytuneError
+
+_COMMANDS = {"run": run, "validate": validate, "init": init}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(_COMMANDS[options.command].execute(options))
+    except DeploytuneError as error:
+        print(f"deploytune: {error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="deploytune", description="Find the deployment of a model that meets its limits."
+    )
+    parser.add_argument("--version", action="version", version=f"deploytune {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in _COMMANDS.items():
+        summary = (command.__doc__ or "").splitlines()[0]
+        command.add_arguments(commands.add_parser(name, help=summary, description=summary))
+    return parser

@@ -1,0 +1,193 @@
+"""Tune a model on this machine: trials as processes, each served through a real Triton."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploytune.cli.exit_codes import ExitCode
+from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning
+from deploytune.contract.errors import MachineError
+from deploytune.contract.request import PORTS_VARIABLE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deploytune.api.tuning import DeploymentTuning, TuningStatus
+    from deploytune.report.progress import Progress
+    from deploytune.runtime.local.trial_environment import LocalOptions
+    from deploytune.state.decide import Decision
+    from deploytune.state.world import World
+
+_STATE_HOME = Path(".deploytune")
+_LIVE_HEARTBEAT_SECONDS = 1.0
+_PLAIN_WIDTH = 160
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_tuning_arguments(parser)
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="where trials are kept, so that an interrupted run goes on; "
+        "default: .deploytune/NAME beside the tuning",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where the answer goes: status.yaml and model_repository; default: DIR of --state "
+        "with -answer appended",
+    )
+    parser.add_argument("--parallel", type=_at_least_one, metavar="N", help="trials at a time")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of spec.algorithm.seed")
+    parser.add_argument(
+        "--ports", metavar="FIRST-LAST", help="ports that Triton may use; default: any free"
+    )
+
+
+def execute(options: argparse.Namespace) -> ExitCode:
+    """Check everything that needs no trial, tune, and hand over the answer."""
+    tuning = _with_seed(read_tuning(options), options.seed)
+    if options.trial_command is None:
+        _check_stock_trial_runs(options.ports)
+    state: Path = options.state or options.tuning.parent / _STATE_HOME / tuning.metadata.name
+    output: Path = options.output or state.with_name(f"{state.name}-answer")
+    from deploytune.runtime.local.answer_folder import check_place
+
+    check_place(output)
+    return _tune(tuning, state, output, options)
+
+
+def _tune(
+    tuning: DeploymentTuning, state: Path, output: Path, options: argparse.Namespace
+) -> ExitCode:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    console.print(f"{tuning.metadata.name}: trials in {state}", soft_wrap=True)
+    try:
+        status, repository = asyncio.run(
+            _run_interruptibly(tuning, state, _local_options(options), console)
+        )
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; the same command goes on where this one stopped")
+        return ExitCode.INTERRUPTED
+    from deploytune.runtime.local.answer_folder import write_answer
+
+    write_answer(output, tuning, status, repository)
+    return _tell(tuning, status, output, console)
+
+
+async def _run_interruptibly(
+    tuning: DeploymentTuning, state: Path, options: LocalOptions, console: Console
+) -> tuple[TuningStatus, Path | None]:
+    """Run to the end; SIGTERM ends it like Ctrl-C, with its trials."""
+    from deploytune.report.terminal import Display
+    from deploytune.runtime.local.adapter import LocalRuntime
+    from deploytune.runtime.passes import HEARTBEAT_SECONDS, run_until_finished
+
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    heartbeat = _LIVE_HEARTBEAT_SECONDS if console.is_terminal else HEARTBEAT_SECONDS
+    async with LocalRuntime(state, tuning, options) as runtime:
+        with Display(tuning, console) as display:
+
+            def show(world: World, decision: Decision) -> None:
+                display.update(decision.trials, _progress(world, decision))
+
+            status = await run_until_finished(runtime, show, heartbeat)
+        return status, runtime.winner_repository(status)
+
+
+def _tell(
+    tuning: DeploymentTuning, status: TuningStatus, output: Path, console: Console
+) -> ExitCode:
+    import yaml
+
+    from deploytune.report.answer import answer_sentence, answer_table, why_stopped
+
+    console.print()
+    console.print("status:")
+    plain = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    console.print(yaml.safe_dump(plain, sort_keys=False), markup=False, soft_wrap=True)
+    stopped = why_stopped(status)
+    if stopped is not None:
+        raise MachineError(stopped)
+    console.print(answer_sentence(status), style="bold", soft_wrap=True)
+    if status.best is None:
+        return ExitCode.NOTHING_FEASIBLE
+    console.print(answer_table(tuning, status))
+    console.print(f"ready to serve: {output / 'model_repository'}", soft_wrap=True)
+    return ExitCode.ANSWER
+
+
+def _progress(world: World, decision: Decision) -> Progress:
+    from deploytune.report.progress import progress_of
+
+    stages = {
+        attempt.trial_index: (attempt.stage, attempt.started_at)
+        for attempt in world.attempts
+        if attempt.ending is None
+    }
+    return progress_of(
+        world.tuning, decision.trials, stages, decision.status, world.now, world.parallel_trials
+    )
+
+
+def _local_options(options: argparse.Namespace) -> LocalOptions:
+    from deploytune.runtime.local.trial_environment import LocalOptions
+
+    chosen = LocalOptions(
+        working_directory=options.tuning.parent,
+        parallel_trials=options.parallel,
+        ports=options.ports,
+    )
+    if options.trial_command is None:
+        return chosen
+    return replace(chosen, trial_command=tuple(options.trial_command))
+
+
+def _check_stock_trial_runs(ports: str | None) -> None:
+    """Ask the trial runtime whether it can serve here: Triton, its Python backend, free ports."""
+    variables = dict(os.environ) if ports is None else {**os.environ, PORTS_VARIABLE: ports}
+    checked = subprocess.run(
+        [sys.executable, "-m", "deploytune_trial", "--check"],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if checked.returncode != 0:
+        lines = checked.stderr.strip().splitlines()
+        raise MachineError(lines[-1] if lines else "the trial runtime cannot start")
+
+
+def _with_seed(tuning: DeploymentTuning, seed: int | None) -> DeploymentTuning:
+    if seed is None:
+        return tuning
+    from deploytune.api.field_errors import read_as
+    from deploytune.api.tuning import AlgorithmSpec
+
+    fields = tuning.spec.algorithm.model_dump(by_alias=True, exclude_none=True)
+    algorithm = read_as(AlgorithmSpec, {**fields, "seed": seed}, "--seed")
+    return tuning.model_copy(
+        update={"spec": tuning.spec.model_copy(update={"algorithm": algorithm})}
+    )
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be greater than or equal to 1, got {number}")
+    return number

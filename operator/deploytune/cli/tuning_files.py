@@ -1,0 +1,44 @@
+"""A tuning file, read and held against every rule that needs no trial."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from deploytune.api.tuning import DeploymentTuning
+from deploytune.contract.errors import InvalidTuningError
+
+
+def add_tuning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the tuning file, and the program that runs its trials."""
+    parser.add_argument("tuning", type=Path, metavar="TUNING.yaml")
+    parser.add_argument(
+        "--trial-command",
+        type=shlex.split,
+        metavar="COMMAND",
+        help="your own program that honours the trial contract, instead of the stock trial",
+    )
+
+
+def read_tuning(options: argparse.Namespace) -> DeploymentTuning:
+    """Return the tuning of the command line.
+
+    Raises:
+        InvalidTuningError: the file, one of its fields or a file it names breaks a rule.
+    """
+    from deploytune.api.reading import parse_tuning
+    from deploytune.api.rules import check_stock_trial, check_tuning
+    from deploytune.runtime.local.workload_files import check_workload_files
+
+    path: Path = options.tuning
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTuningError(str(path), f"must be a readable file: {error}") from error
+    tuning = parse_tuning(text, str(path))
+    check_tuning(tuning)
+    if options.trial_command is None:
+        check_stock_trial(tuning)
+        check_workload_files(tuning, path.parent)
+    return tuning

@@ -1,0 +1,99 @@
+"""The answer of an ended tuning: one sentence, and the winner beside the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from deploytune.api.conditions import ConditionStatus, ConditionType
+from deploytune.api.tuning import Answer, DeploymentTuning, LimitMargin, NearestMiss, TuningStatus
+from deploytune.contract.metrics import METRICS, Direction, split_metric_key
+from deploytune.report.wording import describe_parameters, describe_value
+
+
+def answer_sentence(status: TuningStatus) -> str:
+    """Return what the tuning found, in one sentence."""
+    if status.best is not None:
+        how = (
+            f"confirmed in {status.best.confirmations} fresh processes"
+            if status.best.confirmations
+            else "not confirmed: budget.confirmations is 0"
+        )
+        return f"Run {status.best.trial}: {describe_parameters(status.best.parameters)} ({how})."
+    if status.nearest_miss is not None:
+        return f"No feasible configuration found. {_miss_sentence(status.nearest_miss)}"
+    return "No feasible configuration found, and none came to a measurement."
+
+
+def why_stopped(status: TuningStatus) -> str | None:
+    """Return why a tuning ended before it could answer, None if it did not."""
+    degraded = (c for c in status.conditions if c.type == ConditionType.DEGRADED)
+    return next((c.message for c in degraded if c.status is ConditionStatus.TRUE), None)
+
+
+def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
+    """Return the winner's metrics beside the baseline's, limits and objective marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("metric", "baseline", "winner", "change", "limit", "margin"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    winner, baseline = status.best, status.baseline
+    if winner is None:
+        return table
+    objective = tuning.spec.objectives[0]
+    margins = {margin.metric: margin for margin in winner.margins}
+    for key in _ordered_keys(objective.key, margins, winner.metrics):
+        mark = f"{key} ({objective.direction.value.lower()}d)" if key == objective.key else key
+        table.add_row(
+            mark.replace("maximized", "maximised").replace("minimized", "minimised"),
+            _figure(baseline, key),
+            _figure(winner, key),
+            _change(baseline, winner, key),
+            *_limit_columns(margins.get(key)),
+        )
+    return table
+
+
+def _miss_sentence(miss: NearestMiss) -> str:
+    closest = f"Closest was {miss.trial}: {describe_parameters(miss.parameters)}"
+    if miss.binding_metric is None or miss.limit is None:
+        return f"{closest}."
+    value = (
+        "was not measured"
+        if miss.value is None
+        else f"is {describe_value(miss.binding_metric, miss.value)}"
+    )
+    limit = describe_value(miss.binding_metric, miss.limit)
+    return f"{closest}; the limit that binds: {miss.binding_metric} {value}, limit {limit}."
+
+
+def _ordered_keys(objective: str, limited: Iterable[str], measured: Iterable[str]) -> list[str]:
+    first = dict.fromkeys([objective, *limited])
+    return [*first, *(key for key in sorted(measured) if key not in first)]
+
+
+def _figure(answer: Answer | None, key: str) -> str:
+    if answer is None or key not in answer.metrics:
+        return "-"
+    return describe_value(key, answer.metrics[key], answer.half_widths.get(key))
+
+
+def _change(baseline: Answer | None, winner: Answer, key: str) -> str:
+    if baseline is None or key not in baseline.metrics or key not in winner.metrics:
+        return "-"
+    before, after = baseline.metrics[key], winner.metrics[key]
+    if before == 0:
+        return "-"
+    definition = METRICS.get(split_metric_key(key)[0])
+    percent = 100 * (after / before - 1)
+    if definition is None or round(percent, 1) == 0:
+        return f"{percent:+.1f} %"
+    is_better = (percent > 0) == (definition.better is Direction.MAXIMIZE)
+    return f"{percent:+.1f} % {'better' if is_better else 'worse'}"
+
+
+def _limit_columns(margin: LimitMargin | None) -> tuple[str, str]:
+    if margin is None:
+        return "", ""
+    inside = "-" if margin.margin is None else describe_value(margin.metric, margin.margin)
+    return describe_value(margin.metric, margin.limit), inside

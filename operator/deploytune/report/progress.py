@@ -1,0 +1,100 @@
+"""Where a running tuning stands, in figures, from its trials, its attempts and its status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from deploytune.api.trial import Purpose, TuningTrial
+from deploytune.api.tuning import Answer, DeploymentTuning, TuningStatus
+from deploytune.contract.models import Scalar
+from deploytune.contract.outcomes import OutcomeKind
+from deploytune.contract.stages import Stage
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial in flight: which, what for, with what, in which stage, since when."""
+
+    name: str
+    purpose: Purpose
+    parameters: Mapping[str, Scalar]
+    stage: Stage | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Everything a display shows of a running tuning."""
+
+    finished: int
+    expected: int
+    running: tuple[RunningTrial, ...]
+    outcomes: Mapping[str, int]
+    best: Answer | None
+    wasted_share: float
+    seconds_left: float | None
+
+
+def progress_of(
+    tuning: DeploymentTuning,
+    trials: Sequence[TuningTrial],
+    stages: Mapping[int, tuple[Stage | None, datetime]],
+    status: TuningStatus,
+    now: datetime,
+    parallel_trials: int,
+) -> Progress:
+    """Return the progress; `stages` has the running attempts by trial index: stage and start."""
+    ended = [trial for trial in trials if trial.is_finished]
+    running = tuple(
+        RunningTrial(
+            name=trial.metadata.name,
+            purpose=trial.spec.purpose,
+            parameters=trial.spec.parameters,
+            stage=stages[trial.spec.index][0],
+            seconds=(now - stages[trial.spec.index][1]).total_seconds(),
+        )
+        for trial in trials
+        if trial.spec.index in stages and not trial.is_finished
+    )
+    expected = max(tuning.spec.budget.max_trials + tuning.spec.budget.confirmations, len(trials))
+    return Progress(
+        finished=len(ended),
+        expected=expected,
+        running=running,
+        outcomes=status.outcomes,
+        best=status.best,
+        wasted_share=_wasted_share(status),
+        seconds_left=_seconds_left(tuning, ended, expected, parallel_trials, status, now),
+    )
+
+
+def _wasted_share(status: TuningStatus) -> float:
+    wasted = sum(part.seconds for part in status.wasted)
+    return wasted / status.trial_seconds if status.trial_seconds > 0 else 0.0
+
+
+def _seconds_left(
+    tuning: DeploymentTuning,
+    ended: Sequence[TuningTrial],
+    expected: int,
+    parallel_trials: int,
+    status: TuningStatus,
+    now: datetime,
+) -> float | None:
+    charged = [t for t in ended if t.status.outcome and t.status.outcome.policy.charged]
+    if not charged:
+        return None
+    mean_seconds = sum(trial.status.trial_seconds for trial in charged) / len(charged)
+    left = mean_seconds * (expected - len(ended)) / parallel_trials
+    limit = tuning.spec.budget.max_duration_seconds
+    if limit is None or status.start_time is None:
+        return left
+    spent = (now - datetime.fromisoformat(status.start_time)).total_seconds()
+    return min(left, max(0.0, limit - spent))
+
+
+def is_feasible(trial: TuningTrial) -> bool:
+    """Whether a trial met every limit."""
+    return trial.status.outcome is OutcomeKind.FEASIBLE

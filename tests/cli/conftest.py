@@ -1,0 +1,30 @@
+"""Whole runs with the deterministic trial program: seconds, and no Triton."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from builders import a_tuning
+
+from deploytune.cli import main
+
+PROGRAM = Path(__file__).parents[1] / "trial_programs" / "deterministic.py"
+
+
+@pytest.fixture
+def deterministic_run(tmp_path: Path) -> Callable[..., int]:
+    """Runs `deploytune run` over the deterministic trial program and returns its exit code."""
+
+    def run(state: Path, *options: str, **tuning: Any) -> int:
+        document = a_tuning(**tuning).model_dump(mode="json", by_alias=True, exclude_none=True)
+        path = tmp_path / "deterministic.yaml"
+        path.write_text(yaml.safe_dump(document))
+        command = f"{sys.executable} {PROGRAM}"
+        return main(["run", str(path), "--state", str(state), "--trial-command", command, *options])
+
+    return run

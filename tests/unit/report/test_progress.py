@@ -1,0 +1,102 @@
+"""Where a running tuning stands, and how it is shown."""
+
+from __future__ import annotations
+
+import io
+
+from builders import a_finished_trial, a_trial, a_tuning, at
+from rich.console import Console
+
+from deploytune.api.trial import TuningTrial
+from deploytune.api.tuning import TuningStatus, WastedSeconds
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.stages import Stage
+from deploytune.report.progress import Progress, progress_of
+from deploytune.report.terminal import Display, trial_line
+
+TUNING = a_tuning(max_trials=8, confirmations=2)
+
+
+def test_confirmations_are_expected_on_top_of_the_search() -> None:
+    assert the_progress([]).expected == 10
+
+
+def test_a_running_trial_shows_its_stage_and_its_seconds() -> None:
+    running = the_progress([a_finished_trial(0), a_trial(1)], running={1: Stage.SERVE}).running
+    assert [(t.name, t.stage, t.seconds) for t in running] == [("tune-1", Stage.SERVE, 10.0)]
+
+
+def test_the_time_left_comes_from_the_mean_of_charged_trials() -> None:
+    trials = [
+        a_finished_trial(0, seconds=10.0),
+        a_finished_trial(1, OutcomeKind.INFRASTRUCTURE, seconds=500.0),
+    ]
+    assert the_progress(trials).seconds_left == 80.0
+
+
+def test_the_time_left_never_passes_the_longest_duration() -> None:
+    tuning = a_tuning(max_trials=8, budget={"maxDurationSeconds": 120})
+    progress = progress_of(
+        tuning,
+        [a_finished_trial(0, seconds=60.0)],
+        {},
+        TuningStatus(start_time=at(0).isoformat()),
+        at(100),
+        1,
+    )
+    assert progress.seconds_left == 20.0
+
+
+def test_nothing_is_said_of_the_time_left_before_a_trial_has_ended() -> None:
+    assert the_progress([a_trial(0)]).seconds_left is None
+
+
+def test_waste_is_a_share_of_the_time_of_trials() -> None:
+    status = TuningStatus(
+        trial_seconds=40.0, wasted=(WastedSeconds(cause="Crashed/OutOfMemory", seconds=10.0),)
+    )
+    progress = progress_of(TUNING, [], {}, status, at(0), 1)
+    assert progress.wasted_share == 0.25
+
+
+def test_a_crash_names_its_cause_and_its_stage() -> None:
+    trial = a_finished_trial(1, OutcomeKind.CRASHED, cause=Cause.OUT_OF_MEMORY, throughput=None)
+    crashed = trial.model_copy(update={"status": trial.status.replace(reached_stage=Stage.BUILD)})
+    assert "Crashed/OutOfMemory in Build" in trial_line(TUNING, crashed, 2, 10).plain
+
+
+def test_a_measured_trial_shows_objective_and_limited_metrics() -> None:
+    line = trial_line(TUNING, a_finished_trial(1, throughput=120.0, memory=80.0), 2, 10).plain
+    assert "throughput@full 120 inferences/s  server_memory_mib 80 MiB" in line
+
+
+def test_away_from_a_terminal_every_trial_gets_one_line_when_it_ends() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=200)
+    first, second = a_finished_trial(0), a_finished_trial(1, OutcomeKind.INFEASIBLE)
+    with Display(TUNING, console) as display:
+        display.update([first, a_trial(1)], the_progress([first, a_trial(1)]))
+        display.update([first, second], the_progress([first, second]))
+        display.update([first, second], the_progress([first, second]))
+    lines = written.getvalue().splitlines()
+    assert [(line.split()[0], line.split()[2]) for line in lines] == [
+        ("1/10", "Feasible"),
+        ("2/10", "Infeasible"),
+    ]
+
+
+def test_on_a_terminal_a_panel_shows_what_runs() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=120, force_terminal=True, color_system=None)
+    trials = [a_finished_trial(0), a_trial(1)]
+    with Display(TUNING, console) as display:
+        display.update(trials, the_progress(trials, running={1: Stage.MEASURE}))
+    assert "tune-1 Search Measure 10 s" in written.getvalue()
+    assert "nothing feasible yet" in written.getvalue()
+
+
+def the_progress(
+    trials: list[TuningTrial], running: dict[int, Stage | None] | None = None
+) -> Progress:
+    stages = {index: (stage, at(0)) for index, stage in (running or {}).items()}
+    return progress_of(TUNING, trials, stages, TuningStatus(), at(10), 1)
