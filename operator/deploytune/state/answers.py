@@ -84,15 +84,22 @@ def _margins(problem: Problem, figures: _Metrics) -> list[LimitMargin]:
 
 
 def _combine(measured: Sequence[_Metrics]) -> _Metrics:
-    """Return the median of each metric that all have, half their range as its half-width."""
+    """Return the median of each metric that all have, with an interval that covers both spreads.
+
+    Processes differ by half their range; within one, a figure is as uncertain as its report says.
+    """
     if len(measured) == 1:
         return measured[0]
     shared = [key for key in measured[0] if all(key in metrics for metrics in measured)]
-    return {key: _median([metrics[key].value for metrics in measured]) for key in shared}
+    return {key: _median([metrics[key] for metrics in measured]) for key in shared}
 
 
-def _median(values: list[float]) -> Measurement:
-    return Measurement(value=statistics.median(values), half_width=(max(values) - min(values)) / 2)
+def _median(measured: Sequence[Measurement]) -> Measurement:
+    values = [each.value for each in measured]
+    within = [each.half_width for each in measured if each.half_width is not None]
+    between = (max(values) - min(values)) / 2
+    half_width = max(between, statistics.median(within)) if within else between
+    return Measurement(value=statistics.median(values), half_width=half_width)
 
 
 def _violation(problem: Problem, trial: TuningTrial) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from builders import MEMORY, OBJECTIVE, a_finished_trial, a_tuning
 
 from deploytune.api.translate import problem_of
-from deploytune.api.trial import Purpose
+from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.state.answers import answer_of, baseline_answer, nearest_miss
 from deploytune.state.confirm import Candidate
@@ -22,6 +22,16 @@ def test_the_figures_are_the_median_and_half_the_range_of_the_confirmations_alon
     assert 84.0 == answer.metrics[OBJECTIVE]
     assert 5.0 == answer.half_widths[OBJECTIVE]
     assert ("tune-0", 3) == (answer.trial, answer.confirmations)
+
+
+def test_the_interval_is_never_narrower_than_one_confirmations_own() -> None:
+    """Confirmations of an accuracy agree to the last digit, and it is uncertain all the same."""
+    confirmations = tuple(
+        a_finished_trial(index, purpose=Purpose.CONFIRM, confirms=0) for index in (1, 2, 3)
+    )
+    uncertain = tuple(with_half_width(trial, 7.0) for trial in confirmations)
+    answer = answer_of(PROBLEM, Candidate(a_finished_trial(0), uncertain))
+    assert 7.0 == answer.half_widths[OBJECTIVE]
 
 
 def test_without_confirmations_the_figures_are_the_trials_own() -> None:
@@ -100,3 +110,11 @@ def test_a_miss_without_any_limit_names_none() -> None:
     miss = nearest_miss(problem, [a_finished_trial(0, OutcomeKind.INFEASIBLE)])
     assert miss is not None
     assert None is miss.binding_metric
+
+
+def with_half_width(trial: TuningTrial, half_width: float) -> TuningTrial:
+    measured = {
+        key: measurement.replace(half_width=half_width)
+        for key, measurement in trial.status.metrics.items()
+    }
+    return trial.model_copy(update={"status": trial.status.replace(metrics=measured)})

@@ -12,6 +12,7 @@ from trial_builders import a_request
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.loading import load_model
+from deploytune_trial.triton import served_model
 
 SAMPLES = 6
 
@@ -132,8 +133,9 @@ def test_a_file_that_is_no_npz_is_refused(
 
 
 def test_a_python_model_without_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    runner = "deploytune_trial.triton.served_model.torch_runner"
-    monkeypatch.delitem(sys.modules, runner, raising=False)
+    # Another test may have imported it: then it is in two places.
+    monkeypatch.delitem(sys.modules, f"{served_model.__name__}.torch_runner", raising=False)
+    monkeypatch.delattr(served_model, "torch_runner", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     inputs = [{"name": "x", "shape": [3]}]
     with pytest.raises(TrialFailure, match=r"not installed.*deploytune\[torch\]") as raised:
