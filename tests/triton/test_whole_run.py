@@ -33,12 +33,14 @@ def the_example(latency_limit_ms: float) -> dict[str, Any]:
     return document
 
 
-def without_choice(document: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """The example with some of its parameters fixed."""
-    for parameter in document["spec"]["searchSpace"]["parameters"]:
-        if parameter["name"] in values:
-            parameter["values"] = [values[parameter["name"]]]
-            parameter["default"] = values[parameter["name"]]
+def searching_only(document: dict[str, Any], **values: list[Any]) -> dict[str, Any]:
+    """The example with a space of these parameters alone."""
+    document["spec"]["searchSpace"] = {
+        "parameters": [
+            {"name": name, "type": "Categorical", "values": choices, "default": choices[0]}
+            for name, choices in values.items()
+        ]
+    }
     return document
 
 
@@ -58,9 +60,7 @@ def test_every_model_of_the_example_is_below_a_megabyte() -> None:
 
 @pytest.mark.usefixtures("triton")
 def test_a_run_ends_with_a_confirmed_winner_and_its_repository(tmp_path: Path) -> None:
-    document = without_choice(
-        the_example(1000.0), model="small-cnn", precision="fp32", intraOpThreads=1, instances=1
-    )
+    document = searching_only(the_example(1000.0), model=["small-cnn"], instances=[1, 2])
     document["spec"]["budget"] = {"maxTrials": 2, "confirmations": 1}
     (tmp_path / "tuning.yaml").write_text(yaml.safe_dump(document))
     output = tmp_path / "answer"
@@ -76,7 +76,7 @@ def test_a_run_ends_with_a_confirmed_winner_and_its_repository(tmp_path: Path) -
 def test_a_limit_that_nothing_keeps_is_named_as_the_one_that_binds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    document = without_choice(the_example(0.01), model="mlp", precision="fp32", instances=1)
+    document = searching_only(the_example(0.01), model=["mlp"])
     document["spec"]["budget"] = {"maxTrials": 1, "confirmations": 1}
     (tmp_path / "tuning.yaml").write_text(yaml.safe_dump(document))
     assert main(["run", str(tmp_path / "tuning.yaml")]) == ExitCode.NOTHING_FEASIBLE
