@@ -77,6 +77,8 @@ def _run(trial: Trial) -> None:
     served = _serve(trial, installation, model, artefact)
     try:
         _load_and_measure(trial, served)
+    except MachineError as error:
+        raise _misconfigured(error) from error
     except TrialFailure as failure:
         raise served.server.explain(failure) from failure
     trial.stages.enter(Stage.REPORT)

@@ -85,7 +85,7 @@ def _tune(
     from deploytune.runtime.local.answer_folder import write_answer
 
     write_answer(output, tuning, status, repository)
-    return _tell(tuning, status, output, console)
+    return _tell(tuning, status, None if repository is None else output, console)
 
 
 async def _run_interruptibly(
@@ -111,7 +111,7 @@ async def _run_interruptibly(
 
 
 def _tell(
-    tuning: DeploymentTuning, status: TuningStatus, output: Path, console: Console
+    tuning: DeploymentTuning, status: TuningStatus, handed_over: Path | None, console: Console
 ) -> ExitCode:
     import yaml
 
@@ -128,7 +128,8 @@ def _tell(
     if status.best is None:
         return ExitCode.NOTHING_FEASIBLE
     console.print(answer_table(tuning, status))
-    console.print(f"ready to serve: {output / 'model_repository'}", soft_wrap=True)
+    if handed_over is not None:
+        console.print(f"ready to serve: {handed_over / 'model_repository'}", soft_wrap=True)
     return ExitCode.ANSWER
 
 

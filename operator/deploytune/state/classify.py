@@ -142,6 +142,9 @@ def _reported(evidence: _Evidence) -> Verdict | None:
         if doubt is not None:
             return doubt
     cause = report.cause
+    if cause is Cause.UNKNOWN_KILL and _was_killed_before(evidence):
+        message = _bounded(f"{report.message}, again")
+        return Verdict(OutcomeKind.CRASHED, Cause.ERROR, message, report.stage, report)
     if cause is Cause.INTERRUPTED and not evidence.was_ended_by_us:
         if evidence.ending.ended_by is EndedBy.RUN_DEADLINE:
             return None
@@ -211,9 +214,13 @@ def _killed_by_nobody_known(evidence: _Evidence) -> Verdict | None:
     if code is not None and _signal(code) != signal.SIGKILL:
         return None
     who = evidence.ending.detail or "killed with SIGKILL from an unknown sender"
-    if any(attempt.cause is Cause.UNKNOWN_KILL for attempt in evidence.earlier):
+    if _was_killed_before(evidence):
         return _verdict(evidence, OutcomeKind.CRASHED, Cause.ERROR, f"{who}, again")
     return _verdict(evidence, OutcomeKind.INFRASTRUCTURE, Cause.UNKNOWN_KILL, who)
+
+
+def _was_killed_before(evidence: _Evidence) -> bool:
+    return any(attempt.cause is Cause.UNKNOWN_KILL for attempt in evidence.earlier)
 
 
 def _silent(evidence: _Evidence) -> Verdict | None:

@@ -183,7 +183,13 @@ def test_an_ending_has_one_verdict(
 
 
 @pytest.mark.parametrize(
-    "ending", [an_ending(exit_code=-9), an_ending(exit_code=None, detail="its guard was killed")]
+    "ending",
+    [
+        an_ending(exit_code=-9),
+        an_ending(exit_code=None, detail="its guard was killed"),
+        an_ending(a_report(INFRASTRUCTURE, cause=Cause.UNKNOWN_KILL)),
+    ],
+    ids=["the trial", "its guard", "a child, as the trial reports"],
 )
 def test_a_second_kill_from_an_unknown_sender_is_a_crash(ending: Ending) -> None:
     earlier = (AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.UNKNOWN_KILL),)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from deploytune.contract.errors import MachineError
 from deploytune.contract.outcomes import Cause
+from deploytune_trial.children import Children
+from deploytune_trial.failures import TrialFailure
 from deploytune_trial.triton.installation import Installation, find_triton
 from deploytune_trial.triton.ports import LOOPBACK, find_free_ports
-from deploytune_trial.triton.server import Counters, cause_of_text
+from deploytune_trial.triton.server import Counters, TritonServer, cause_of_text
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
 UUID = "fffbaaf3-5c47-4240-ae8e-9e81d521dabf"
@@ -114,3 +120,29 @@ def test_a_triton_without_a_python_backend_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match="has no Python backend"):
         find_triton({"PATH": str(program.parent)})
+
+
+class _AnotherTriton(BaseHTTPRequestHandler):
+    """A server that is ready and has a name of its own."""
+
+    def do_GET(self) -> None:
+        body = b'{"name": "another"}' if self.path == "/v2" else b""
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        """Stay silent."""
+
+
+def test_a_server_that_took_the_port_just_before_is_not_taken_for_ours(tmp_path: Path) -> None:
+    children = Children()
+    child = children.start([sys.executable, "-c", ""], tmp_path / "triton.log", os.environ)
+    with ThreadingHTTPServer((LOOPBACK, 0), _AnotherTriton) as another:
+        threading.Thread(target=another.serve_forever, daemon=True).start()
+        server = TritonServer(child, "ours", "net", another.server_port, another.server_port)
+        with pytest.raises(TrialFailure, match="tritonserver"):
+            server.wait_until_ready()
+        another.shutdown()
+    children.end_all()

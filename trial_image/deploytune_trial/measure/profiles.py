@@ -107,10 +107,14 @@ class MeasurePatience:
         self._profile = profile
         self._needed = needed
         self._watch = AbortWatch(ceilings, profile.window_requests)
+        self._lead_in = lead_in_of(profile)
 
     def judge_sample(self, sample: Sample, run: ProfileRun) -> After:
         """Give up when a ceiling is certain to be broken."""
         run.lost_metric = self._watch.add(sample.latency_ms)
+        self._lead_in -= 1
+        if self._lead_in == 0:  # what it held belongs to no window
+            self._watch.begin_window()
         return After.GO_ON if run.lost_metric is None else After.GIVE_UP
 
     def judge_windows(self, run: ProfileRun) -> After:
@@ -120,6 +124,11 @@ class MeasurePatience:
         run.agreed = windows_agree(list(run.windows), self._needed, at_rate=at_rate)
         spent = run.window_count >= self._profile.max_windows
         return After.STOP if run.agreed or spent else After.GO_ON
+
+
+def lead_in_of(profile: LoadProfile) -> int:
+    """Return how many requests come before the first window."""
+    return min(profile.window_requests, profile.concurrency or _LEAD_IN_REQUESTS)
 
 
 async def warm_up(profile: LoadProfile, send: Send, concurrency: int) -> ProfileRun:
@@ -142,10 +151,9 @@ async def measure(
     ceilings: Sequence[Ceiling],
 ) -> ProfileRun:
     """Load the server until the metrics `needed` are known, or lost to a ceiling."""
-    lead_in = min(profile.window_requests, profile.concurrency or _LEAD_IN_REQUESTS)
     patience = MeasurePatience(profile, needed, ceilings)
     started = asyncio.get_running_loop().time()
-    collector = _Collector(patience, profile.window_requests, lead_in, started)
+    collector = _Collector(patience, profile.window_requests, lead_in_of(profile), started)
     generator = LoadGenerator(send, collector.take)
     began, busy = time.perf_counter(), time.thread_time()
     if profile.rate_per_second is not None:

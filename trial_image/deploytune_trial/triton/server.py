@@ -78,9 +78,10 @@ class Counters:
 class TritonServer:
     """A running server with one model."""
 
-    def __init__(self, child: Child, model: str, http_port: int, grpc_port: int) -> None:
-        """Speak to the server that `child` is."""
+    def __init__(self, child: Child, name: str, model: str, http_port: int, grpc_port: int) -> None:
+        """Speak to the server that `child` is, by the name it was started under."""
         self.child = child
+        self._name = name
         self.grpc_address = f"{LOOPBACK}:{grpc_port}"
         self._model = model
         self._http_port = http_port
@@ -96,10 +97,11 @@ class TritonServer:
             if memory_ran_out() and has_dead_member(self.child.pid):
                 raise crashed(Cause.OUT_OF_MEMORY, "a process of tritonserver died while loading")
             status = self._status("GET", "/v2/health/ready")
-            if status == http.client.OK:
-                return
-            if status is not None and (reason := self._why_unavailable()):
-                raise crashed(cause_of_text(reason), f"model does not load: {reason}")
+            if status is not None and self._is_ours():
+                if status == http.client.OK:
+                    return
+                if reason := self._why_unavailable():
+                    raise crashed(cause_of_text(reason), f"model does not load: {reason}")
             time.sleep(_POLL_SECONDS)
 
     def check_alive(self) -> None:
@@ -138,6 +140,10 @@ class TritonServer:
     def version(self) -> str:
         """Return Triton's version."""
         return str(self._ask("GET", "/v2")["version"])
+
+    def _is_ours(self) -> bool:
+        """Tell whether this server answers at its port: another may have taken it just before."""
+        return bool(self._ask("GET", "/v2")["name"] == self._name)
 
     def _why_unavailable(self) -> str | None:
         models = self._ask("POST", "/v2/repository/index")
@@ -211,6 +217,7 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
         "--model-control-mode=explicit",
         f"--load-model={settings.model}",
         "--exit-on-error=false",
+        f"--id={settings.shared_memory_prefix}",
         "--disable-auto-complete-config",
         f"--http-address={LOOPBACK}",
         f"--http-port={http_port}",
@@ -221,7 +228,8 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
     ]
     environment = settings.installation.environment(os.environ)
     child = children.start(command, settings.scratch / "triton.log", environment)
-    return TritonServer(child, settings.model, http_port, grpc_port)
+    name = settings.shared_memory_prefix
+    return TritonServer(child, name, settings.model, http_port, grpc_port)
 
 
 def cause_of_text(text: str) -> Cause:

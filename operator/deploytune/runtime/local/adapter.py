@@ -48,6 +48,7 @@ class LocalRuntime:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_leaving = False
         self._changed = asyncio.Event()
+        self._failure: MachineError | None = None
 
     async def __aenter__(self) -> Self:
         """Open the state directory and settle what an earlier run left.
@@ -86,7 +87,13 @@ class LocalRuntime:
             self._directory.close()
 
     async def gather(self) -> World:
-        """Return the records and attempts as the files say."""
+        """Return the records and attempts as the files say.
+
+        Raises:
+            MachineError: a record cannot be read, or an attempt's ending could not be written.
+        """
+        if self._failure is not None:
+            raise self._failure
         self._changed.clear()
         trials = self._directory.trials()
         status = self._directory.status()
@@ -175,11 +182,15 @@ class LocalRuntime:
         return is_confirmation or self._tuning.spec.budget.confirmations == 0
 
     async def _watch(self, guard: Guard) -> None:
-        await guard.wait()
-        del self._guards[guard.folder.key]
-        if not guard.folder.has_ended():
-            await asyncio.to_thread(_settle, guard.folder, EndedBy.NOBODY, _GUARD_WAS_KILLED)
-        self._changed.set()
+        try:
+            await guard.wait()
+            del self._guards[guard.folder.key]
+            if not guard.folder.has_ended():
+                await asyncio.to_thread(_settle, guard.folder, EndedBy.NOBODY, _GUARD_WAS_KILLED)
+        except OSError as error:
+            self._failure = MachineError(f"{guard.folder.path} cannot be settled: {error}")
+        finally:
+            self._changed.set()
 
     async def _settle_earlier(self, folder: AttemptFolder) -> None:
         """Wait for the guard of an earlier run; do its work if it was killed."""
