@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ def triton() -> Installation:
     try:
         return find_triton()
     except MachineError as error:
+        if os.environ.get("DEPLOYTUNE_REQUIRE_TRITON"):
+            pytest.fail(str(error))
         pytest.skip(str(error))
 
 

@@ -262,3 +262,14 @@ def test_every_model_must_be_able_to_take_the_data(folder: Path) -> None:
 
     expected = "evaluationData: must hold input 'pixels'; it holds image, label"
     assert refusal_of(folder, document) == expected
+
+
+def test_more_calibration_samples_than_the_data_holds_are_refused(folder: Path) -> None:
+    write_npz(folder / CALIBRATION, **some_data(3))
+    parameter = {"name": "calibrationSamples", "type": "Categorical", "values": [2, 4]}
+    document = with_calibration(edited("spec.searchSpace.parameters[4]", parameter))
+    expected = (
+        "spec.searchSpace.parameters[4]: must be at most 3, the samples that calibrationData "
+        "holds, got 4"
+    )
+    assert expected == refusal_of(folder, document)

@@ -19,6 +19,7 @@ from deploytune.runtime.local.npz_files import ArrayHeader, read_headers
 from deploytune.runtime.local.onnx_files import describe_onnx
 
 LABELS = "label"
+_CALIBRATION_SAMPLES = "calibrationSamples"
 _PLACE = "spec.workload"
 
 
@@ -57,7 +58,7 @@ def check_workload_files(tuning: DeploymentTuning, folder: Path) -> None:
     _check_names(described.values(), workload)
     inputs = _expected_inputs(models.values(), workload)
     _check_evaluation_data(tuning, workload, inputs)
-    _check_calibration_data(workload, inputs)
+    _check_calibration_data(tuning, workload, inputs)
 
 
 def _describe(model: ModelSource, place: str) -> ModelDescription | None:
@@ -131,13 +132,25 @@ def _check_evaluation_data(
     _check_arrays(headers, inputs, field)
 
 
-def _check_calibration_data(workload: Workload, inputs: tuple[TensorDescription, ...]) -> None:
+def _check_calibration_data(
+    tuning: DeploymentTuning, workload: Workload, inputs: tuple[TensorDescription, ...]
+) -> None:
     if workload.calibration_data is None:
         return
     field = f"{_PLACE}.calibrationData"
     if workload.calibration_data == workload.evaluation_data:
         raise InvalidTuningError(field, "must be another file than evaluationData")
-    _check_arrays(read_headers(Path(workload.calibration_data), field), inputs, field)
+    headers = read_headers(Path(workload.calibration_data), field)
+    _check_arrays(headers, inputs, field)
+    held = next(iter(headers.values())).shape[0]
+    for number, parameter in enumerate(tuning.spec.search_space.parameters):
+        numbers = [
+            v for v in (*(parameter.values or ()), parameter.max) if isinstance(v, int | float)
+        ]
+        if parameter.name == _CALIBRATION_SAMPLES and max(numbers, default=0) > held:
+            place = f"spec.searchSpace.parameters[{number}]"
+            rule = f"must be at most {held}, the samples that calibrationData holds"
+            raise InvalidTuningError(place, rule, max(numbers))
 
 
 def _check_arrays(
