@@ -67,7 +67,7 @@ class Display:
                 soft_wrap=True,
             )
         if self._live is not None:
-            self._live.update(_panel(progress))
+            self._live.update(_panel(self._tuning, progress))
 
 
 def trial_line(tuning: DeploymentTuning, trial: TuningTrial, number: int, expected: int) -> Text:
@@ -105,7 +105,7 @@ def _figures(tuning: DeploymentTuning, trial: TuningTrial) -> list[str]:
     ]
 
 
-def _panel(progress: Progress) -> Group:
+def _panel(tuning: DeploymentTuning, progress: Progress) -> Group:
     bar = Table.grid(padding=(0, 1), expand=True)
     bar.add_column(ratio=1)
     bar.add_column(justify="right")
@@ -116,7 +116,9 @@ def _panel(progress: Progress) -> Group:
     )
     counts = ", ".join(f"{count} {outcome}" for outcome, count in progress.outcomes.items())
     summary = Text(f"{counts or 'no outcome yet'}; {progress.wasted_share:.0%} of the time wasted")
-    return Group(bar, *map(_running_line, progress.running), _best_line(progress.best), summary)
+    return Group(
+        bar, *map(_running_line, progress.running), _best_line(tuning, progress.best), summary
+    )
 
 
 def _running_line(trial: RunningTrial) -> Text:
@@ -126,16 +128,14 @@ def _running_line(trial: RunningTrial) -> Text:
     return line
 
 
-def _best_line(best: Answer | None) -> Text:
+def _best_line(tuning: DeploymentTuning, best: Answer | None) -> Text:
     if best is None:
         return Text("best: nothing feasible yet")
-    line = Text(f"best: {best.trial} ", style="green")
-    line.append("  ".join(f"{key} {describe_value(key, v)}" for key, v in _shown_metrics(best)))
-    return line
-
-
-def _shown_metrics(best: Answer) -> list[tuple[str, float]]:
-    limited = {margin.metric for margin in best.margins}
-    return [(key, value) for key, value in best.metrics.items() if key in limited] or list(
-        best.metrics.items()
-    )
+    objective = tuning.spec.objectives[0].key
+    figures = [f"{objective} {describe_value(objective, best.metrics[objective])}"]
+    figures += [
+        f"{margin.metric} {describe_value(margin.metric, margin.margin)} inside its limit"
+        for margin in best.margins
+        if margin.margin is not None
+    ]
+    return Text(f"best: {best.trial}  {'  '.join(figures)}", style="green")

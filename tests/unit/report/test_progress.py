@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
-from builders import a_finished_trial, a_trial, a_tuning, at
+from builders import OBJECTIVE, a_finished_trial, a_trial, a_tuning, at
 from rich.console import Console
 
 from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import TuningStatus, WastedSeconds
+from deploytune.api.tuning import Answer, LimitMargin, TuningStatus, WastedSeconds
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.stages import Stage
 from deploytune.report.progress import Progress, progress_of
@@ -93,6 +93,23 @@ def test_on_a_terminal_a_panel_shows_what_runs() -> None:
         display.update(trials, the_progress(trials, running={1: Stage.MEASURE}))
     assert "tune-1 Search Measure 10 s" in written.getvalue()
     assert "nothing feasible yet" in written.getvalue()
+
+
+def test_on_a_terminal_the_best_so_far_shows_its_objective_and_its_margins() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=120, force_terminal=True, color_system=None)
+    margin = LimitMargin(metric="server_memory_mib", limit=200.0, value=80.0, margin=120.0)
+    best = Answer(
+        trial="tune-3",
+        parameters={"size": 1},
+        metrics={OBJECTIVE: 100.0, "server_memory_mib": 80.0},
+        margins=(margin,),
+    )
+    progress = progress_of(TUNING, [], {}, TuningStatus(best=best), at(10), 1)
+    with Display(TUNING, console) as display:
+        display.update([], progress)
+    shown = "best: tune-3  throughput@full 100 inferences/s  server_memory_mib 120 MiB inside"
+    assert shown in written.getvalue()
 
 
 def the_progress(
