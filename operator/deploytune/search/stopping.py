@@ -1,14 +1,13 @@
 """When to propose no more: an ordered chain of rules, the first that holds gives the reason.
 
-`stop_reason` counts the trials in flight: nothing more is to be proposed now. The search is over
-when it still holds without them (`is_over`): a trial in flight may yet end as an infrastructure
-failure, which is not charged and makes room for another.
+Trials in flight count: nothing more is to be proposed now. The search is over only when none is in
+flight, for one may yet end as an infrastructure failure, which is not charged and makes room for
+another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from enum import StrEnum
 
 from deploytune.search.history import Knowledge
@@ -25,12 +24,6 @@ class StopReason(StrEnum):
 def stop_reason(problem: Problem, knowledge: Knowledge) -> StopReason | None:
     """Return why nothing more is to be proposed now, or None."""
     return next((reason for rule, reason in _CHAIN if rule(problem, knowledge)), None)
-
-
-def is_over(problem: Problem, knowledge: Knowledge) -> bool:
-    """Tell whether the search has ended: nothing is in flight, and nothing is to be proposed."""
-    settled = replace(knowledge, in_flight=())
-    return not knowledge.in_flight and stop_reason(problem, settled) is not None
 
 
 def _budget_is_spent(problem: Problem, knowledge: Knowledge) -> bool:

@@ -5,7 +5,7 @@ from search_builders import a_finished, a_problem, a_small_space
 
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.search.history import InFlight, Knowledge
-from deploytune.search.stopping import StopReason, is_over, stop_reason
+from deploytune.search.stopping import StopReason, stop_reason
 
 ALL = tuple(a_small_space().configurations())
 
@@ -17,19 +17,16 @@ def finished(count: int) -> Knowledge:
 def test_nothing_stops_a_search_with_budget_and_space_left() -> None:
     problem = a_problem(a_small_space())
     assert stop_reason(problem, finished(9)) is None
-    assert not is_over(problem, finished(9))
 
 
 def test_a_spent_budget_ends_the_search() -> None:
     problem = a_problem(a_small_space(), max_trials=3)
     assert stop_reason(problem, finished(3)) is StopReason.BUDGET_EXHAUSTED
-    assert is_over(problem, finished(3))
 
 
 def test_a_space_tried_to_the_last_configuration_ends_the_search() -> None:
     problem = a_problem(a_small_space())
     assert stop_reason(problem, finished(10)) is StopReason.SPACE_EXHAUSTED
-    assert is_over(problem, finished(10))
 
 
 def test_the_budget_is_named_before_the_space() -> None:
@@ -44,7 +41,7 @@ def test_trials_in_flight_pause_the_search_without_ending_it(max_trials: int) ->
     in_flight = tuple(InFlight(place, ALL[place]) for place in range(2, 10))
     knowledge = Knowledge(ended, in_flight)
     assert stop_reason(problem, knowledge) is not None
-    assert not is_over(problem, knowledge)
+    assert stop_reason(problem, Knowledge(ended)) is None
 
 
 def test_abandoned_configurations_use_up_the_space_but_not_the_budget() -> None:
