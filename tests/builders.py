@@ -21,7 +21,7 @@ from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Breadcrumb, Measurement, TrialReport
 from deploytune.contract.stages import Stage
-from deploytune.state.world import Attempt, EndedBy, Ending, World
+from deploytune.state.world import Attempt, EndedBy, Ending, Place, Wait, WaitKind, World
 
 NAME = "tune"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,20 +45,25 @@ def a_tuning(
     seed: int = 1,
     infra_retries: int = 1,
     run_deadline_seconds: float = 60.0,
-    resources: Mapping[str, str] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    pools: Sequence[Mapping[str, Any]] | None = None,
+    trial: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     budget: Mapping[str, Any] | None = None,
+    spec: Mapping[str, Any] | None = None,
     name: str = NAME,
 ) -> DeploymentTuning:
     """A tuning of `kind`, `size` and `level`; throughput counts, memory is limited."""
     limits = [] if memory_max is None else [{"metric": MEMORY, "max": memory_max}]
     return DeploymentTuning.model_validate(
         {
-            "metadata": {"name": name},
+            "metadata": {"name": name, **(metadata or {})},
             "spec": {
                 "objectives": [{"metric": "throughput", "load": "full", "direction": "Maximize"}],
                 "constraints": limits,
                 "searchSpace": {"parameters": parameters or the_parameters()},
-                "nodePools": [{"name": "local", "resources": dict(resources or {})}],
+                "nodePools": list(pools or [{"name": "local", "resources": dict(resources or {})}]),
+                **(spec or {}),
                 "parallelTrials": parallel_trials,
                 "budget": {
                     "maxTrials": max_trials,
@@ -73,6 +78,7 @@ def a_tuning(
                 "trial": {
                     "runDeadlineSeconds": run_deadline_seconds,
                     "infraRetries": infra_retries,
+                    **(trial or {}),
                 },
                 "workload": {
                     "models": [{"name": "model", "source": "model.onnx"}],
@@ -102,6 +108,7 @@ def a_trial(
     purpose: Purpose = Purpose.SEARCH,
     confirms: int | None = None,
     name: str = NAME,
+    pool: str = "local",
 ) -> TuningTrial:
     """A trial on record that has not ended."""
     return TuningTrial(
@@ -110,7 +117,7 @@ def a_trial(
             tuning=name,
             index=index,
             parameters=dict(parameters or a_configuration(level=index)),
-            pool="local",
+            pool=pool,
             purpose=purpose,
             confirms=confirms,
             proposal=ProposalRecord(strategy="Random", search_stage="Exploring"),
@@ -188,9 +195,26 @@ def an_ending(
 
 
 def an_attempt(
-    index: int = 0, attempt: int = 0, *, started: float = 0.0, ending: Ending | None = None
+    index: int = 0,
+    attempt: int = 0,
+    *,
+    started: float = 0.0,
+    ending: Ending | None = None,
+    wait: Wait | None = None,
+    place: Place | None = None,
 ) -> Attempt:
-    return Attempt(index, attempt, at(started), ending)
+    return Attempt(index, attempt, at(started), ending, wait=wait, place=place)
+
+
+def a_wait(
+    kind: WaitKind = WaitKind.UNSCHEDULABLE, message: str = "no node", since: float = 0.0
+) -> Wait:
+    return Wait(kind, message, at(since))
+
+
+def a_place(pod: str = "tune-0-0", **fields: Any) -> Place:
+    """Where an attempt's Pod is; by default it has a node."""
+    return Place(pod, **{"node": "node-1", **fields})
 
 
 def a_world(
@@ -200,6 +224,7 @@ def a_world(
     *,
     now: float = 100.0,
     resumed: float = 0.0,
+    **fields: Any,
 ) -> World:
     tuning = tuning or a_tuning()
     return World(
@@ -209,4 +234,5 @@ def a_world(
         now=at(now),
         parallel_trials=tuning.spec.parallel_trials,
         resumed_at=at(resumed),
+        **fields,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from builders import a_report, a_tuning, a_world, an_ending
 from hypothesis import given, settings
@@ -24,7 +25,11 @@ _WAYS_TO_END: dict[str, Callable[[Attempt], Ending]] = {
     "disrupted": lambda _: an_ending(exit_code=-15),
     "broken": lambda _: an_ending(b"{"),
 }
-_EVENTS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(sorted(_WAYS_TO_END))), max_size=30)
+_SUSPENDED = "suspended or resumed"
+_EVENTS = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from([*sorted(_WAYS_TO_END), _SUSPENDED])), max_size=30
+)
+_POOLS: list[dict[str, Any]] = [{"name": "local"}, {"name": "small", "maxParallelTrials": 1}]
 
 
 def _report(attempt: Attempt, outcome: OutcomeKind = OutcomeKind.FEASIBLE, **more: float) -> bytes:
@@ -45,6 +50,14 @@ def _after(world: World, decision: Decision) -> World:
     )
 
 
+def _happens(world: World, which: int, event: str) -> World:
+    if event != _SUSPENDED:
+        return _end_one(world, which, event)
+    spec = world.tuning.spec
+    toggled = spec.replace(suspend=not spec.suspend)
+    return replace(world, tuning=world.tuning.model_copy(update={"spec": toggled}))
+
+
 def _end_one(world: World, which: int, way: str) -> World:
     live = [attempt for attempt in world.attempts if attempt.ending is None]
     if not live:
@@ -55,16 +68,16 @@ def _end_one(world: World, which: int, way: str) -> World:
 
 
 @settings(max_examples=60, deadline=None)
-@given(parallel=st.integers(1, 4), events=_EVENTS)
+@given(parallel=st.integers(1, 4), pools=st.integers(1, 2), events=_EVENTS)
 def test_a_tuning_keeps_its_rules_whatever_its_attempts_do(
-    parallel: int, events: list[tuple[int, str]]
+    parallel: int, pools: int, events: list[tuple[int, str]]
 ) -> None:
-    tuning = a_tuning(max_trials=6, confirmations=2, parallel_trials=parallel)
+    tuning = a_tuning(max_trials=6, confirmations=2, parallel_trials=parallel, pools=_POOLS[:pools])
     world = a_world(tuning)
     for which, way in events:
         decision = decide(world)
         _check(world, decision, parallel)
-        world = _end_one(_after(world, decision), which, way)
+        world = _happens(_after(world, decision), which, way)
     assert decide(world) == decide(world)
 
 
@@ -72,6 +85,8 @@ def _check(world: World, decision: Decision, parallel: int) -> None:
     live = [attempt for attempt in world.attempts if attempt.ending is None]
     assert len(live) + len(decision.starts) <= parallel
     assert _are_unique([trial.spec.index for trial in decision.trials])
+    assert _in_pool(decision, "small", live) <= 1
+    assert not (world.tuning.spec.suspend and (decision.starts or decision.creations))
     assert _are_unique([(a.trial_index, a.attempt) for a in world.attempts])
     known = {(attempt.trial_index, attempt.attempt) for attempt in world.attempts}
     assert not known & {(request.index, request.attempt) for request in decision.starts}
@@ -84,6 +99,12 @@ def _check(world: World, decision: Decision, parallel: int) -> None:
     assert list(range(len(places))) == sorted(places)
     if decision.is_finished:
         assert not live
+
+
+def _in_pool(decision: Decision, pool: str, live: Sequence[Attempt]) -> int:
+    pools = {trial.spec.index: trial.spec.pool for trial in decision.trials}
+    running = [attempt.trial_index for attempt in live]
+    return [pools[i] for i in (*running, *(r.index for r in decision.starts))].count(pool)
 
 
 def _is_charged(trial: TuningTrial) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     FEASIBLE_FOUND = "FeasibleFound"
     PROGRESSING = "Progressing"
+    SUSPENDED = "Suspended"
     DEGRADED = "Degraded"
 
 
@@ -43,6 +44,15 @@ class Reason(StrEnum):
     NOTHING_FEASIBLE_YET = "NothingFeasibleYet"
     AS_EXPECTED = "AsExpected"
     TRIALS_MISCONFIGURED = "TrialsMisconfigured"
+    POD_UNSCHEDULABLE = "PodUnschedulable"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
+    CONTAINER_NOT_CREATED = "ContainerNotCreated"
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    POD_REFUSED = "PodRefused"
+    IMAGE_CHANGED = "ImageChanged"
+    RECONCILE_FAILED = "ReconcileFailed"
+    SUSPENDED = "Suspended"
+    NOT_SUSPENDED = "NotSuspended"
 
     BUDGET_EXHAUSTED = "BudgetExhausted"
     SPACE_EXHAUSTED = "SpaceExhausted"
@@ -50,6 +60,7 @@ class Reason(StrEnum):
     NO_FEASIBLE_CONFIGURATION = "NoFeasibleConfiguration"
     INVALID_SPEC = "InvalidSpec"
     TOO_MANY_INFRASTRUCTURE_FAILURES = "TooManyInfrastructureFailures"
+    CANCELLED = "Cancelled"
 
 
 class Condition(ContractModel):
@@ -69,23 +80,32 @@ class Condition(ContractModel):
     )
 
 
+class Said(NamedTuple):
+    """What a condition says: its status, and why."""
+
+    status: ConditionStatus
+    reason: Reason
+    message: str = ""
+
+
 def set_condition(
     conditions: Iterable[Condition],
     kind: ConditionType,
-    status: ConditionStatus,
-    reason: Reason,
-    message: str,
+    said: Said,
     now: str,
+    generation: int | None = None,
 ) -> tuple[Condition, ...]:
     """Return the conditions with one set; its transition time is kept while its status stays."""
     before = {condition.type: condition for condition in conditions}
     old = before.get(kind)
-    changed = old is None or old.status is not status
+    changed = old is None or old.status is not said.status
+    message = said.message
     before[kind] = Condition(
         type=kind,
-        status=status,
-        reason=reason,
+        status=said.status,
+        reason=said.reason,
         message=message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…",
         last_transition_time=now if changed or old is None else old.last_transition_time,
+        observed_generation=generation,
     )
     return tuple(before.values())

@@ -7,65 +7,28 @@ is no old value to compare with; a test breaks every rule and compares.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from deploytune.api.trial import TrialSpecRecord
+from deploytune.api.field_rules import Rule, Rules, exactly_one_of, value_at
+from deploytune.api.immutability import IMMUTABLE
+from deploytune.api.pod_rules import POD_RULES
 from deploytune.api.tuning import (
+    POOL_PARAMETER,
     AlgorithmName,
     AlgorithmSpec,
     ConstraintSpec,
     DeploymentTuning,
     ParameterSpec,
-    TrialSpec,
     TuningSpec,
 )
 from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.models import Scalar
 from deploytune.contract.workload import LoadProfile
 
-_PLACEHOLDER = re.compile(r"{([A-Za-z.]+)}")
-_NUMBER = re.compile(r" = {[A-Za-z.]+}")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule: the field it is told on, its words, its CEL, and its Python if it has its own.
-
-    `words` may name fields of the model in braces, whose values are then shown; the API server
-    shows those of words, and leaves out those of numbers (` = {max}`), whose length has no bound.
-    """
-
-    field: str
-    words: str
-    cel: str
-    holds: Callable[[Any], bool] | None = None
-
-    def message_for(self, model: BaseModel) -> str:
-        """Return the words with the model's values in place."""
-        return _PLACEHOLDER.sub(lambda match: str(value_at(model, match[1])), self.words)
-
-    def as_validation(self) -> dict[str, str]:
-        """Return the rule as a CRD holds it."""
-        words = _NUMBER.sub("", self.words)
-        shows_values = _PLACEHOLDER.search(words) is not None
-        message = (
-            {"messageExpression": _as_expression(words)} if shows_values else {"message": words}
-        )
-        place = {"fieldPath": f".{self.field}"} if self.field else {}
-        return {"rule": self.cel, **message, **place}
-
-
-def value_at(model: BaseModel, path: str) -> Any:
-    """Return the value of a field by its path in YAML words."""
-    value: Any = model
-    for part in path.split("."):
-        own = next(name for name, field in type(value).model_fields.items() if field.alias == part)
-        value = getattr(value, own)
-    return value
+_SEVERAL = 2
 
 
 def rules_of(model: type[BaseModel]) -> tuple[Rule, ...]:
@@ -83,13 +46,14 @@ def check_across_fields(model: BaseModel, place: str = "") -> None:
         if rule.holds is not None and not rule.holds(model):
             path = ".".join(part for part in (place, rule.field) if part)
             value = value_at(model, rule.field) if rule.field else None
-            shown = ... if value is None else value
+            shown = value if isinstance(value, Scalar) else ...
             raise InvalidTuningError(path, rule.message_for(model), shown)
-    for path, part in _parts(model, place):
+    for path, part in parts_of(model, place):
         check_across_fields(part, path)
 
 
-def _parts(model: BaseModel, place: str) -> Iterator[tuple[str, BaseModel]]:
+def parts_of(model: BaseModel, place: str) -> Iterator[tuple[str, BaseModel]]:
+    """Yield path and model of what a model holds directly."""
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         path = f"{place}.{field.alias}" if place else str(field.alias)
@@ -101,17 +65,7 @@ def _parts(model: BaseModel, place: str) -> Iterator[tuple[str, BaseModel]]:
                     yield f"{path}[{number}]", item
 
 
-def _as_expression(words: str) -> str:
-    parts = _PLACEHOLDER.split(words)
-    texts = [f"'{part}'" if place % 2 == 0 else f"self.{part}" for place, part in enumerate(parts)]
-    return " + ".join(text for text in texts if text != "''")
-
-
 _NUMERIC = "self.type in ['Integer', 'Float']"
-_FINISHED = (
-    "has(oldSelf.status) && has(oldSelf.status.conditions) && oldSelf.status.conditions"
-    ".exists(c, c.type == 'Finished' && c.status == 'True')"
-)
 
 
 def _needs_a_range(field: str) -> Rule:
@@ -145,21 +99,12 @@ def _load_lacks(field: str, load: str) -> Rule:
     )
 
 
-def _is_immutable(field: str) -> Rule:
-    return Rule(field, "is immutable", f"self.{field} == oldSelf.{field}")
-
-
-RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
+_OWN: Rules = {
     DeploymentTuning: (
         Rule(
             "",
             "metadata.name must have at most 50 characters, none of them a dot",
             "size(self.metadata.name) <= 50 && !self.metadata.name.contains('.')",
-        ),
-        Rule(
-            "",
-            "spec.budget may not change once the tuning is finished",
-            f"!({_FINISHED}) || self.spec.budget == oldSelf.spec.budget",
         ),
     ),
     TuningSpec: (
@@ -169,21 +114,18 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
             "self.parallelTrials <= self.budget.maxTrials",
             lambda spec: spec.parallel_trials <= spec.budget.max_trials,
         ),
-        *map(
-            _is_immutable,
-            ("objectives", "constraints", "searchSpace", "nodePools", "algorithm", "workload"),
-        ),
-    ),
-    TrialSpec: (_is_immutable("latencyAbortFactor"),),
-    TrialSpecRecord: (Rule("", "is immutable", "self == oldSelf"),),
-    ConstraintSpec: (
         Rule(
-            "",
-            "exactly one of max and min must be set",
-            "has(self.max) != has(self.min)",
-            lambda constraint: (constraint.max is None) != (constraint.min is None),
+            "searchSpace",
+            "may not have a parameter named pool when there are several pools",
+            f"size(self.nodePools) < {_SEVERAL} || "
+            f"!self.searchSpace.parameters.exists(p, p.name == '{POOL_PARAMETER}')",
+            lambda spec: (
+                len(spec.node_pools) < _SEVERAL
+                or all(one.name != POOL_PARAMETER for one in spec.search_space.parameters)
+            ),
         ),
     ),
+    ConstraintSpec: (exactly_one_of("max", "min"),),
     AlgorithmSpec: (
         Rule(
             "preset",
@@ -234,6 +176,13 @@ RULES: Mapping[type[BaseModel], tuple[Rule, ...]] = {
         _load_needs("concurrency", "ClosedLoop"),
         _load_lacks("ratePerSecond", "ClosedLoop"),
     ),
+}
+
+_TABLES = (_OWN, POD_RULES, IMMUTABLE)
+
+RULES: Rules = {
+    model: tuple(rule for table in _TABLES for rule in table.get(model, ()))
+    for model in dict.fromkeys(model for table in _TABLES for model in table)
 }
 """Every rule across fields, by the model that it is about."""
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from deploytune.api.pod_template import LabelKey, QualifiedName
+from deploytune.api.pod_volumes import AbsolutePath, ObjectName, RelativePath
 from deploytune.api.quantities import CpuQuantity, MemoryQuantity
 from deploytune.api.tuning import MetricName
 from deploytune.contract.errors import InvalidTuningError
@@ -59,6 +61,8 @@ def invalid_tuning(
 def _rule(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "extra_forbidden":
         return _unknown_field(str(detail["loc"][-1]), model)
+    if detail["type"] == "bool_type" and detail["loc"][-1] == _FIRST_OF_A_UNION:
+        return _SCALAR
     say = _RULES.get(detail["type"])
     if say is None:
         return detail["msg"].removeprefix("Value error, ")
@@ -132,12 +136,18 @@ _PATTERNS = {
     _regex_of(MetricName): "must begin with a letter and consist of letters, digits and '_'",
     _regex_of(CpuQuantity): "must be a number of CPUs above 0, such as 2 or 500m",
     _regex_of(MemoryQuantity): "must be an amount of memory above 0, such as 512Mi",
+    _regex_of(LabelKey): "must be the key of a label, such as example.com/team",
+    _regex_of(QualifiedName): "must name an extended resource, such as nvidia.com/gpu",
+    _regex_of(ObjectName): "must be the name of an object: lower-case letters, digits, '-' and '.'",
+    _regex_of(AbsolutePath): "must be an absolute path without '.', '..' and ':'",
+    _regex_of(RelativePath): "must be a relative path without '.', '..' and ':'",
 }
 
 _WITHOUT_VALUE = ("extra_forbidden", "missing")
 _LIST = _said("must be a list")
 _MAPPING = _said("must be a mapping")
-_SCALAR = _said("must be a string, a number or a boolean")
+_SCALAR = "must be a string, a number or a boolean"
+_FIRST_OF_A_UNION = "bool"
 _TOO_SHORT = _said("must have at least {min_length} item(s), got {actual_length}")
 
 _RULES: Mapping[str, Callable[[_Context], str]] = {
@@ -148,7 +158,7 @@ _RULES: Mapping[str, Callable[[_Context], str]] = {
     "int_from_float": _said("must be an integer"),
     "float_type": _said("must be a number"),
     "string_type": _said("must be a string"),
-    "bool_type": _SCALAR,  # no field of the API is a bool; this is a union of scalars' first member
+    "bool_type": _said("must be true or false"),
     "finite_number": _said("must be a finite number"),
     "greater_than": _said("must be greater than {gt}"),
     "greater_than_equal": _said("must be greater than or equal to {ge}"),

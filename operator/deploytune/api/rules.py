@@ -1,18 +1,21 @@
 """What a tuning must be to be run: ordered chains of small checks, the first broken rule is told.
 
-`check_tuning` holds for every trial program. `check_stock_trial` holds the tuning against the
-promises of the stock trial, its metrics and its parameters; a user's own trial may make others.
+`check_tuning` holds for every trial program, wherever it runs, `check_cluster` where Pods run it.
+`check_stock_trial` holds the tuning against the promises of the stock trial, its metrics and its
+parameters; a user's own trial may make others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from deploytune.api.cross_field import check_across_fields
+from deploytune.api.cross_field import check_across_fields, parts_of
 from deploytune.api.field_errors import invalid_tuning
+from deploytune.api.field_rules import value_at
 from deploytune.api.model_sources import why_source_refused
+from deploytune.api.schemas import list_key
 from deploytune.api.stock_combinations import check_combinations
 from deploytune.api.translate import problem_of
 from deploytune.api.tuning import (
@@ -42,6 +45,15 @@ def check_tuning(tuning: DeploymentTuning) -> None:
     _run(_RULES, tuning.spec)
 
 
+def check_cluster(tuning: DeploymentTuning) -> None:
+    """Hold a tuning against what a cluster needs; one that runs on this machine may do without.
+
+    Raises:
+        InvalidTuningError: names the field, the rule and the value.
+    """
+    _run(_CLUSTER_RULES, tuning.spec)
+
+
 def check_stock_trial(tuning: DeploymentTuning) -> None:
     """Hold a tuning against what the stock trial consumes and measures.
 
@@ -49,6 +61,15 @@ def check_stock_trial(tuning: DeploymentTuning) -> None:
         InvalidTuningError: names the field, the rule and the value.
     """
     _run(_STOCK_RULES, tuning.spec)
+
+
+def check_one_machine(tuning: DeploymentTuning) -> None:
+    """Hold a tuning against what a run on this machine can do.
+
+    Raises:
+        InvalidTuningError: names the field, the rule and the value.
+    """
+    _run(_ONE_MACHINE_RULES, tuning.spec)
 
 
 def _run(checks: tuple[Check, ...], spec: TuningSpec) -> None:
@@ -61,6 +82,49 @@ def _run(checks: tuple[Check, ...], spec: TuningSpec) -> None:
 
 def _fields_agree(spec: TuningSpec) -> None:
     check_across_fields(spec)
+
+
+def _items_are_unique(spec: TuningSpec) -> None:
+    _check_lists(spec, "")
+
+
+def _check_lists(model: BaseModel, place: str) -> None:
+    """Refuse an item given twice in a list whose items have a key, however deep, as a CRD does."""
+    seen: set[tuple[str, object]] = set()
+    for path, part in parts_of(model, place):
+        field, is_item, _ = path.rpartition("[") if path.endswith("]") else (path, "", "")
+        key = _key_of(type(part)) if is_item else None
+        if key is not None:
+            value = value_at(part, key)
+            if (field, value) in seen:
+                raise InvalidTuningError(f"{path}.{key}", "must be unique", value)
+            seen.add((field, value))
+        _check_lists(part, path)
+
+
+def _key_of(model: type[BaseModel]) -> str | None:
+    required = (str(field.alias) for field in model.model_fields.values() if field.is_required())
+    return list_key(tuple(required))
+
+
+def _pods_are_guaranteed(spec: TuningSpec) -> None:
+    for number, pool in enumerate(spec.node_pools):
+        for field in ("cpu", "memory"):
+            if getattr(pool.resources, field) is None:
+                rule = "must be set in a cluster: trials must not disturb each other"
+                raise InvalidTuningError(f"nodePools[{number}].resources.{field}", rule)
+
+
+def _there_is_one_pool(spec: TuningSpec) -> None:
+    pools = [pool.name for pool in spec.node_pools]
+    if len(pools) > 1:
+        rule = "must be one pool to be run on one machine"
+        raise InvalidTuningError("nodePools", rule, ", ".join(pools))
+
+
+def _it_is_not_suspended(spec: TuningSpec) -> None:
+    if spec.suspend:
+        raise InvalidTuningError("suspend", "must be false to be run on one machine", True)
 
 
 def _search_is_possible(spec: TuningSpec) -> None:
@@ -148,10 +212,15 @@ def _sources_are_supported(spec: TuningSpec) -> None:
 
 _RULES: tuple[Check, ...] = (
     _fields_agree,
+    _items_are_unique,
     _search_is_possible,
     _loads_are_known,
     _resources_are_in_range,
 )
+
+_CLUSTER_RULES: tuple[Check, ...] = (_pods_are_guaranteed,)
+
+_ONE_MACHINE_RULES: tuple[Check, ...] = (_there_is_one_pool, _it_is_not_suspended)
 
 _STOCK_RULES: tuple[Check, ...] = (
     _sources_are_supported,

@@ -7,7 +7,7 @@ a parameter is a leaf without a type (ADR 0002). Cross-field rules come from `cr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 
 _SCALARS = ["boolean", "integer", "number", "string"]
 _STATUS_WORD_LENGTH = 63
-_LIST_KEYS = ("name", "type", "attempt")
+_LIST_KEYS = ("mountPath", "name", "type", "attempt")
 _COPIED = (
     "pattern",
     "minLength",
@@ -161,10 +161,14 @@ def _is_scalar(node: Schema) -> bool:
     return [one.get("type") for one in node.get("anyOf", ())] == _SCALARS
 
 
+def list_key(required: Collection[str]) -> str | None:
+    """Return the field that tells the items of a list apart, of those that they require."""
+    return next((key for key in _LIST_KEYS if key in required), None)
+
+
 def _list_type(items: Schema) -> Schema:
     """Return how server-side apply merges a list: by the key of its items, or as a whole."""
-    required = items.get("required", ())
-    key = next((key for key in _LIST_KEYS if key in required), None)
+    key = list_key(items.get("required", ()))
     if key is None:
         return {"x-kubernetes-list-type": "atomic"}
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}

@@ -12,18 +12,23 @@ from types import MappingProxyType
 from deploytune.api.cross_field import check_across_fields
 from deploytune.api.field_errors import read_as
 from deploytune.api.tuning import (
+    POOL_PARAMETER,
     AlgorithmSpec,
     ConstraintSpec,
     ParameterSpec,
-    SearchSpaceSpec,
     SearchSpec,
+    TuningSpec,
 )
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.limits import Limit
 from deploytune.contract.metrics import METRICS
 from deploytune.search.problem import Algorithm, Constraint, Objective, Problem
-from deploytune.search.space import Parameter, Space
+from deploytune.search.space import Parameter, ParameterType, Space
 from deploytune.search.strategies import strategy_for
+
+__all__ = ["POOL_PARAMETER", "load_problem", "problem_of"]
+
+_SEVERAL = 2
 
 
 def load_problem(mapping: Mapping[str, object]) -> Problem:
@@ -59,22 +64,40 @@ def problem_of(spec: SearchSpec, place: str = "spec") -> Problem:
 
 def _problem_of(spec: SearchSpec) -> Problem:
     objective = spec.objectives[0]
+    pool = _pool_dimension(spec)
+    chosen = {parameter.name: parameter.default for parameter in pool if parameter.default}
     return Problem(
-        space=_space_of(spec.search_space),
+        space=_space_of(spec, pool),
         objective=Objective(objective.key, objective.direction),
         constraints=tuple(map(_constraint_of, spec.constraints)),
         max_trials=spec.budget.max_trials,
         algorithm=_algorithm_of(spec.algorithm),
-        initial=spec.search_space.initial,
+        initial=tuple({**chosen, **given} for given in spec.search_space.initial),
     )
 
 
-def _space_of(spec: SearchSpaceSpec) -> Space:
+def _space_of(spec: SearchSpec, pool: tuple[Parameter, ...]) -> Space:
     parameters = tuple(
         _parameter_of(parameter, f"searchSpace.parameters[{number}]")
-        for number, parameter in enumerate(spec.parameters)
+        for number, parameter in enumerate(spec.search_space.parameters)
     )
-    return Space(parameters, spec.exclude)
+    return Space((*pool, *parameters), spec.search_space.exclude)
+
+
+def _pool_dimension(spec: SearchSpec) -> tuple[Parameter, ...]:
+    """Return the choice between several pools as a parameter; the first pool is its default."""
+    names = tuple(pool.name for pool in spec.node_pools) if isinstance(spec, TuningSpec) else ()
+    if len(names) < _SEVERAL:
+        return ()
+    return (
+        Parameter(
+            name=POOL_PARAMETER,
+            type=ParameterType.CATEGORICAL,
+            values=names,
+            default=names[0],
+            path="nodePools",
+        ),
+    )
 
 
 def _parameter_of(spec: ParameterSpec, path: str) -> Parameter:

@@ -63,7 +63,21 @@ class AttemptRecord(ContractModel):
     outcome: OutcomeKind = Field(description="how it ended")
     cause: Cause | None = Field(default=None, description="why, where the outcome does not say it")
     message: Text = Field(default="", description="what went wrong, in a line")
-    seconds: SpentSeconds = Field(default=0.0, description="how long it ran")
+    seconds: SpentSeconds = Field(
+        default=0.0, description="how long it ran; of a Pod, from its node to its end"
+    )
+    accelerator_seconds: SpentSeconds = Field(
+        default=0.0, description="those seconds times the accelerators it held"
+    )
+    end_time: Text | None = Field(default=None, description="when it ended")
+    pod: Text | None = Field(default=None, description="name of its Pod")
+    node: Text | None = Field(default=None, description="the node it was on")
+    image_id: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None, description="what its image's name stood for"
+    )
+    template: Text | None = Field(
+        default=None, description="digest of the mutable part of the tuning its Pod was made from"
+    )
 
 
 class EndRequest(ContractModel):

@@ -11,6 +11,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from deploytune.api.pod_template import (
+    LabelKey,
+    LabelValue,
+    PodTemplateSpec,
+    QualifiedName,
+    Toleration,
+)
 from deploytune.api.quantities import CpuQuantity, MemoryQuantity, bytes_of, cores_of
 from deploytune.api.tuning_status import (
     Answer,
@@ -29,6 +36,7 @@ from deploytune.search.space import ParameterType, Scale
 __all__ = [
     "API_VERSION",
     "GROUP",
+    "POOL_PARAMETER",
     "AlgorithmName",
     "AlgorithmSpec",
     "Answer",
@@ -45,6 +53,8 @@ __all__ = [
     "ObjectiveSpec",
     "ParameterName",
     "ParameterSpec",
+    "Placement",
+    "PodRetention",
     "ResourcesSpec",
     "SearchSpaceSpec",
     "SearchSpec",
@@ -56,6 +66,9 @@ __all__ = [
 
 GROUP = "deploytune.dev"
 API_VERSION: Final = "deploytune.dev/v1alpha1"
+
+POOL_PARAMETER = "pool"
+"""The dimension of the search that picks one of several node pools; no trial sees it."""
 
 MetricName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 ParameterName = Annotated[
@@ -135,12 +148,28 @@ class SearchSpaceSpec(ContractModel):
 
 
 class ResourcesSpec(ContractModel):
-    """What one trial may use, as Kubernetes quantities; requests equal limits."""
+    """What one trial may use, as Kubernetes quantities; requests equal limits.
+
+    In a cluster cpu and memory must be set: trial Pods are of the quality of service Guaranteed.
+    """
 
     cpu: CpuQuantity | None = Field(default=None, description="cores, such as 2 or 500m")
     memory: MemoryQuantity | None = Field(
         default=None, description="memory of the trial's whole process tree, such as 2Gi"
     )
+    ephemeral_storage: MemoryQuantity | None = Field(
+        default=None, description="disk for artefacts and logs, such as 20Gi; a Pod's only"
+    )
+    accelerators: dict[QualifiedName, Annotated[int, Field(ge=1, le=64)]] = Field(
+        default_factory=dict,
+        max_length=8,
+        description="extended resources by name, such as nvidia.com/gpu: 1; a Pod's only",
+    )
+
+    @property
+    def devices(self) -> int:
+        """How many accelerators one trial holds."""
+        return sum(self.accelerators.values())
 
     def to_resources(self) -> Resources:
         """Return the quantities as cores and bytes."""
@@ -150,12 +179,44 @@ class ResourcesSpec(ContractModel):
         )
 
 
+class Placement(StrEnum):
+    """How trials of a pool share its nodes."""
+
+    PACKED = "Packed"
+    ONE_PER_NODE = "OnePerNode"
+
+
 class NodePoolSpec(ContractModel):
     """Where trials run, and what each may use."""
 
     name: Name = Field(description="name of the pool")
     resources: ResourcesSpec = Field(
         default=ResourcesSpec(), description="what one trial may use; without limits if absent"
+    )
+    node_selector: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="labels that a node of the pool carries; in a cluster only",
+    )
+    tolerations: tuple[Toleration, ...] = Field(
+        default=(Toleration(key="nvidia.com/gpu", operator="Exists"),),
+        max_length=32,
+        description="taints that trials tolerate; by default that of GPU nodes",
+    )
+    runtime_class_name: Name | None = Field(
+        default=None, description="RuntimeClass of trial Pods, where the accelerator needs one"
+    )
+    max_parallel_trials: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="trials that may run in the pool at the same time"
+    )
+    placement: Placement = Field(
+        default=Placement.PACKED,
+        description="Packed, or OnePerNode: no two trials of any tuning share a node",
+    )
+    allow_shared_devices: bool = Field(
+        default=False,
+        description="whether nodes that share devices in time or by MPS may be used; "
+        "latencies measured there mean little",
     )
 
 
@@ -167,7 +228,13 @@ class BudgetSpec(ContractModel):
     )
     max_duration_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
         default=None,
-        description="seconds after which the search begins no further trial; confirmations follow",
+        description="seconds after which the search begins no further trial, suspension not "
+        "counted; confirmations follow",
+    )
+    max_accelerator_seconds: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
+        default=None,
+        description="seconds times accelerators, failures of infrastructure included, after which "
+        "the search begins no further trial",
     )
     confirmations: Annotated[int, Field(ge=0, le=20)] = Field(
         default=3, description="re-measurements of the winner in fresh processes"
@@ -204,9 +271,39 @@ class AlgorithmSpec(ContractModel):
     )
 
 
+class PodRetention(StrEnum):
+    """Which Pods stay, with their logs, when their result is on record."""
+
+    NEVER = "Never"
+    ON_FAILURE = "OnFailure"
+    ALWAYS = "Always"
+
+
 class TrialSpec(ContractModel):
     """How each trial is run."""
 
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        default=None, description="image of trial Pods; the operator's own choice if absent"
+    )
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="Always, IfNotPresent or Never"
+    )
+    start_deadline_seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = Field(
+        default=1800,
+        description="seconds a Pod may wait to be scheduled before the tuning is Degraded and its "
+        "pool is given no more Pods; the Pod goes on waiting",
+    )
+    pull_allowance_seconds: Annotated[int, Field(ge=0, le=86400)] = Field(
+        default=900,
+        description="seconds for pulling images, on top of runDeadlineSeconds, in a Pod's deadline",
+    )
+    pod_retention: PodRetention = Field(
+        default=PodRetention.ON_FAILURE,
+        description="Never, OnFailure or Always: which ended Pods stay for their logs",
+    )
+    pod_template: PodTemplateSpec = Field(
+        default=PodTemplateSpec(), description="what else trial Pods carry"
+    )
     run_deadline_seconds: Seconds = Field(
         default=3600.0, description="seconds all stages of a trial may take together"
     )
@@ -243,11 +340,18 @@ class TuningSpec(SearchSpec):
     node_pools: tuple[NodePoolSpec, ...] = Field(
         default=(NodePoolSpec(name="local"),),
         min_length=1,
-        max_length=1,
-        description="where trials run, and what each may use; one pool",
+        max_length=16,
+        description="where trials run, and what each may use; of several, the search picks",
     )
     parallel_trials: Annotated[int, Field(ge=1, le=256)] = Field(
         default=1, description="trials that may run at the same time"
+    )
+    suspend: bool = Field(
+        default=False,
+        description="true ends running trials, to be run again, and starts none until it is false",
+    )
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
+        default=None, description="seconds after its end when the tuning is deleted"
     )
     trial: TrialSpec = Field(default=TrialSpec(), description="how each trial is run")
     workload: Workload = Field(description="what is served, on which data, under which load")
@@ -261,6 +365,10 @@ class Metadata(ContractModel):
     name: Annotated[str, Field(min_length=1, max_length=50, pattern=type_name_pattern)]
     namespace: Annotated[str, Field(max_length=63)] | None = None
     uid: Annotated[str, Field(max_length=63)] | None = None
+    generation: int | None = None
+    resource_version: str | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
 

@@ -32,6 +32,7 @@ class Answer(ContractModel):
     """A configuration and its figures; from confirmations alone where there are any."""
 
     trial: Text = Field(description="name of the TuningTrial")
+    pool: Text = Field(default="", description="the node pool it was measured on")
     parameters: Parameters = Field(description="the configuration")
     metrics: dict[str, Number] = Field(max_length=128, description="measured values by metric key")
     half_widths: dict[str, Number] = Field(
@@ -42,6 +43,18 @@ class Answer(ContractModel):
     margins: tuple[LimitMargin, ...] = Field(
         default=(), max_length=32, description="the distance to every limit"
     )
+    confirmations: Count = Field(
+        default=0, description="fresh re-measurements that the figures come from"
+    )
+
+
+class PoolAnswer(ContractModel):
+    """The best of one node pool, as its own trial or its confirmations measured it."""
+
+    name: Text = Field(description="name of the pool")
+    trial: Text = Field(description="name of the TuningTrial")
+    parameters: Parameters = Field(description="the configuration")
+    metrics: dict[str, Number] = Field(max_length=128, description="measured values by metric key")
     confirmations: Count = Field(
         default=0, description="fresh re-measurements that the figures come from"
     )
@@ -86,11 +99,23 @@ class TuningStatus(ContractModel):
         default_factory=dict, max_length=32, description="ended trials by outcome"
     )
     trial_seconds: SpentSeconds = Field(default=0.0, description="seconds of all trials together")
+    accelerator_seconds: SpentSeconds = Field(
+        default=0.0, description="seconds of all attempts times the accelerators they held"
+    )
+    suspended_seconds: SpentSeconds = Field(
+        default=0.0, description="seconds of suspensions that are over"
+    )
+    trial_image_id: Annotated[str, Field(max_length=1024)] | None = Field(
+        default=None, description="what the trial image's name stood for at the first trial"
+    )
     wasted: tuple[WastedSeconds, ...] = Field(
         default=(), max_length=32, description="seconds that gave no feasible configuration"
     )
     baseline: Answer | None = Field(default=None, description="the defaults, as measured first")
     best: Answer | None = Field(default=None, description="the answer so far")
+    best_per_pool: tuple[PoolAnswer, ...] = Field(
+        default=(), max_length=16, description="the best of each pool, where there are several"
+    )
     nearest_miss: NearestMiss | None = Field(
         default=None, description="while nothing is feasible, the trial that came closest"
     )

@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> ExitCode:
     """Check everything that needs no trial, tune, and hand over the answer."""
+    from deploytune.api.rules import check_one_machine
+
     tuning = _with_seed(read_tuning(options), options.seed)
+    check_one_machine(tuning)
     if options.trial_command is None:
         _check_stock_trial_runs(options.ports)
     state: Path = options.state or options.tuning.parent / _STATE_HOME / tuning.metadata.name

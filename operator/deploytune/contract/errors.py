@@ -2,6 +2,7 @@
 
 DeploytuneError
 ├── InvalidTuningError   the user: mend the tuning, the model or the data
+├── ClusterError         nobody: the API server says no for now; tried again
 ├── MachineError         the user: this machine or its installation lacks something
 └── TrialContractError   a bug or a version skew between the two sides of the contract
 
@@ -34,6 +35,10 @@ class InvalidTuningError(DeploytuneError):
 
 class MachineError(DeploytuneError):
     """This machine lacks what is needed: a program, a port, a writable folder."""
+
+
+class ClusterError(DeploytuneError):
+    """The API server cannot be reached, or refuses what it will take later; tried again."""
 
 
 class TrialContractError(DeploytuneError):

@@ -7,10 +7,13 @@ after a few such proposals an untried configuration is drawn instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from itertools import islice
 
+from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.models import Scalar
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
 from deploytune.search.proposals import Proposal, SearchStage
@@ -23,8 +26,15 @@ _PASSED_OVER = 7
 _Tried = AbstractSet[Key]
 
 
-def next_proposal(problem: Problem, knowledge: Knowledge, index: int) -> Proposal | None:
+def next_proposal(
+    problem: Problem,
+    knowledge: Knowledge,
+    index: int,
+    not_now: tuple[Mapping[str, Scalar], ...] = (),
+) -> Proposal | None:
     """Return what to try as trial `index`, or None when nothing more is to be proposed now.
+
+    `not_now` holds partial assignments that cannot be tried at the moment: full node pools.
 
     Raises:
         InvalidTuningError: the algorithm's name or settings are wrong.
@@ -32,12 +42,25 @@ def next_proposal(problem: Problem, knowledge: Knowledge, index: int) -> Proposa
     """
     if stop_reason(problem, knowledge) is not None:
         return None
+    possible = _without(problem, not_now) if not_now else problem
+    if possible is None:
+        return None
     tried = knowledge.tried(problem.space)
     for source in _SOURCES:
-        proposal = source(problem, knowledge, index, tried)
+        proposal = source(possible, knowledge, index, tried)
         if proposal is not None:
             return proposal
     return None
+
+
+def _without(problem: Problem, not_now: tuple[Mapping[str, Scalar], ...]) -> Problem | None:
+    """Return the problem with more excluded, None if nothing would be left."""
+    try:
+        space = replace(problem.space, exclude=(*problem.space.exclude, *not_now))
+    except InvalidTuningError:
+        return None
+    initial = tuple(one for one in problem.initial if space.is_valid(one))
+    return replace(problem, space=space, initial=initial)
 
 
 def _baseline(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import Answer, LimitMargin, NearestMiss
+from deploytune.api.tuning_status import PoolAnswer
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.contract.report import Measurement
 from deploytune.search.problem import Problem
@@ -27,6 +28,18 @@ def answer_of(problem: Problem, candidate: Candidate) -> Answer:
     return _answer(problem, candidate.trial, figures, len(confirmations))
 
 
+def pool_answer(problem: Problem, pool: str, candidate: Candidate) -> PoolAnswer:
+    """Return the candidate of one pool with its figures."""
+    answer = answer_of(problem, candidate)
+    return PoolAnswer(
+        name=pool,
+        trial=answer.trial,
+        parameters=answer.parameters,
+        metrics=answer.metrics,
+        confirmations=answer.confirmations,
+    )
+
+
 def baseline_answer(problem: Problem, baseline: TuningTrial | None) -> Answer | None:
     """Return the baseline's figures as measured, None while there are none."""
     if baseline is None or not baseline.status.metrics:
@@ -40,7 +53,7 @@ def nearest_miss(problem: Problem, trials: Sequence[TuningTrial]) -> NearestMiss
     closest = min(missed, key=lambda trial: _violation(problem, trial), default=None)
     if closest is None:
         return None
-    metrics = to_finished_trial(closest).metrics
+    metrics = to_finished_trial(problem, closest).metrics
     binding = max(
         problem.constraints,
         key=lambda constraint: normalised_excess(constraint, metrics.get(constraint.limit.metric)),
@@ -60,6 +73,7 @@ def _answer(problem: Problem, trial: TuningTrial, figures: _Metrics, confirmatio
     widths = {key: measured.half_width for key, measured in figures.items()}
     return Answer(
         trial=trial.metadata.name,
+        pool=trial.spec.pool,
         parameters=trial.spec.parameters,
         metrics={key: measured.value for key, measured in figures.items()},
         half_widths={key: width for key, width in widths.items() if width is not None},
@@ -103,5 +117,5 @@ def _median(measured: Sequence[Measurement]) -> Measurement:
 
 
 def _violation(problem: Problem, trial: TuningTrial) -> float:
-    told = to_finished_trial(trial)
+    told = to_finished_trial(problem, trial)
     return violation_of(problem.constraints, told.outcome, told.metrics).total

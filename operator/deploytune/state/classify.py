@@ -1,10 +1,17 @@
 """How an attempt ended: an ordered chain of small rules, the first that hits wins.
 
     out of memory       of any process of the attempt, even with exit code 0 and a report
-    a broken message    with exit code 0: what claims to be a report is none, or another attempt's
+    a broken message    with exit code 0 and undisturbed: what claims to be a report is none, or
+                        another attempt's
     a report            with exit code 0, or complete when we ended the attempt
     ended by us         on request, or because the run was lost
+    a disruption        of the cluster: evicted, preempted, refused, deleted by others, lost
+    a setting           that the cluster cannot give, until the attempt's deadline
     the run deadline    behind the trial's own watchdog
+    its own disk        more ephemeral storage than its limit
+    its device          not given to the container: infrastructure the first time on a node, then
+                        for somebody to mend
+    its command         cannot be started
     our exit codes      when no report was possible; 126 and 127: the command cannot be run
     a signal            SIGKILL by nobody we know is infrastructure the first time, a crash then
     exit code 0         without a report
@@ -38,13 +45,14 @@ _POLITE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class AttemptIdentity:
-    """Which attempt was asked for, and what its report must show."""
+    """Which attempt was asked for, what its report must show, and the node it was on."""
 
     trial: str
     index: int
     attempt: int
     limits: tuple[Limit, ...] = ()
     objectives: tuple[str, ...] = ()
+    node: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,8 @@ def _out_of_memory(evidence: _Evidence) -> Verdict | None:
 def _broken_message(evidence: _Evidence) -> Verdict | None:
     if evidence.broken is None or evidence.ending.exit_code != TrialExit.REPORTED:
         return None
+    if evidence.ending.ended_by is EndedBy.DISRUPTION:
+        return None  # it may have been cut short
     return _verdict(evidence, OutcomeKind.INVALID, Cause.BROKEN_REPORT, evidence.broken)
 
 
@@ -146,7 +156,7 @@ def _reported(evidence: _Evidence) -> Verdict | None:
         message = _bounded(f"{report.message}, again")
         return Verdict(OutcomeKind.CRASHED, Cause.ERROR, message, report.stage, report)
     if cause is Cause.INTERRUPTED and not evidence.was_ended_by_us:
-        if evidence.ending.ended_by is EndedBy.RUN_DEADLINE:
+        if evidence.ending.ended_by in (EndedBy.RUN_DEADLINE, EndedBy.DISRUPTION):
             return None
         # Interruptions do not count against the retries, so a trial may not claim one.
         cause = Cause.DISRUPTED
@@ -174,11 +184,57 @@ def _ended_by_us(evidence: _Evidence) -> Verdict | None:
     return _verdict(evidence, OutcomeKind.INFRASTRUCTURE, Cause.INTERRUPTED, message)
 
 
+def _disrupted(evidence: _Evidence) -> Verdict | None:
+    if evidence.ending.ended_by is not EndedBy.DISRUPTION:
+        return None
+    message = evidence.ending.detail or "the cluster ended it"
+    return _verdict(evidence, OutcomeKind.INFRASTRUCTURE, Cause.DISRUPTED, message)
+
+
+def _set_wrongly(evidence: _Evidence) -> Verdict | None:
+    if evidence.ending.ended_by is not EndedBy.SETTING:
+        return None
+    message = evidence.ending.detail or "the cluster cannot give what its Pod asks for"
+    return _verdict(evidence, OutcomeKind.MISCONFIGURED, None, message)
+
+
 def _past_run_deadline(evidence: _Evidence) -> Verdict | None:
     if evidence.ending.ended_by is not EndedBy.RUN_DEADLINE:
         return None
     message = "did not end by itself at its run deadline"
     return _verdict(evidence, OutcomeKind.TIMED_OUT, Cause.RUN_DEADLINE, message)
+
+
+def _out_of_its_disk(evidence: _Evidence) -> Verdict | None:
+    if evidence.ending.ended_by is not EndedBy.OWN_DISK:
+        return None
+    message = evidence.ending.detail or "used more ephemeral storage than its limit"
+    return _verdict(evidence, OutcomeKind.CRASHED, Cause.DISK_FULL, message)
+
+
+def _without_its_device(evidence: _Evidence) -> Verdict | None:
+    if evidence.ending.ended_by is not EndedBy.DEVICE:
+        return None
+    message = evidence.ending.detail or "its container could not be given its accelerator"
+    if _had_no_device_before(evidence):
+        message = f"again on {evidence.identity.node or 'its node'}: {message}"
+        return _verdict(evidence, OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, message)
+    return _verdict(evidence, OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT, message)
+
+
+def _had_no_device_before(evidence: _Evidence) -> bool:
+    return any(
+        attempt.cause in (Cause.HARDWARE_FAULT, Cause.MISSING_DEPENDENCY)
+        and attempt.node == evidence.identity.node
+        for attempt in evidence.earlier
+    )
+
+
+def _without_its_command(evidence: _Evidence) -> Verdict | None:
+    if evidence.ending.ended_by is not EndedBy.COMMAND:
+        return None
+    message = evidence.ending.detail or "its command cannot be started"
+    return _verdict(evidence, OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, message)
 
 
 def _exit_code_of_ours(evidence: _Evidence) -> Verdict | None:
@@ -235,7 +291,12 @@ _CHAIN: tuple[Callable[[_Evidence], Verdict | None], ...] = (
     _broken_message,
     _reported,
     _ended_by_us,
+    _disrupted,
+    _set_wrongly,
     _past_run_deadline,
+    _out_of_its_disk,
+    _without_its_device,
+    _without_its_command,
     _exit_code_of_ours,
     _cannot_run,
     _politely_ended,
@@ -244,7 +305,9 @@ _CHAIN: tuple[Callable[[_Evidence], Verdict | None], ...] = (
 )
 
 
-def _verdict(evidence: _Evidence, outcome: OutcomeKind, cause: Cause, message: str) -> Verdict:
+def _verdict(
+    evidence: _Evidence, outcome: OutcomeKind, cause: Cause | None, message: str
+) -> Verdict:
     return Verdict(outcome, cause, _bounded(message), evidence.stage)
 
 

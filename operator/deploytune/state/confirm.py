@@ -62,12 +62,12 @@ def _feasible(problem: Problem, trials: tuple[TuningTrial, ...]) -> Iterable[Tun
         for trial in in_order_of_completion(trials)
         if trial.spec.purpose is not Purpose.CONFIRM
         and trial.status.outcome is OutcomeKind.FEASIBLE
-        and loss_of(problem, to_finished_trial(trial)) is not None
+        and loss_of(problem, to_finished_trial(problem, trial)) is not None
     )
 
 
 def _rank(problem: Problem, trial: TuningTrial) -> tuple[float, float]:
-    told = to_finished_trial(trial)
+    told = to_finished_trial(problem, trial)
     loss = loss_of(problem, told)
     assert loss is not None, "candidates have an objective"
     excesses = violation_of(problem.constraints, told.outcome, told.metrics).excesses

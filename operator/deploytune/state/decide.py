@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from deploytune.api.conditions import Reason
 from deploytune.api.translate import problem_of
 from deploytune.api.trial import EndRequest, Purpose, TuningTrial
 from deploytune.api.tuning import TuningStatus
@@ -15,11 +17,20 @@ from deploytune.contract.request import TrialRequest
 from deploytune.state.conditions import Course
 from deploytune.state.observe import Observation, observe
 from deploytune.state.outlook import Outlook, look_ahead
-from deploytune.state.plan import CONFIRMING, next_attempts
+from deploytune.state.plan import CONFIRMING, NextAttempt, next_attempts
+from deploytune.state.pods.template import template_digest
+from deploytune.state.pools import room_for
 from deploytune.state.requests import build_request
 from deploytune.state.settle import settle
 from deploytune.state.status import status_of
-from deploytune.state.world import World
+from deploytune.state.troubles import (
+    can_be_mended,
+    closed_pools,
+    is_misconfigured,
+    patience_ends,
+    retry_at,
+)
+from deploytune.state.world import Attempt, World
 
 
 @dataclass(frozen=True)
@@ -34,8 +45,8 @@ class AttemptKey:
 class Decision:
     """What to do, in the order of the fields; then the status is written if it changed.
 
-    `trials` are all trials as they are afterwards. `wake_after_seconds` is when an attempt that is
-    held back may start, None if none is.
+    `trials` are all trials as they are afterwards. `wake_after_seconds` is when something may
+    change without a sign: an attempt that is held back may start, a wait has become too long.
     """
 
     trial_writes: tuple[TuningTrial, ...]
@@ -54,17 +65,17 @@ def decide(world: World) -> Decision:
     spec = world.tuning.spec
     problem = problem_of(spec)
     observation = observe(world)
-    settled = settle(problem, spec.trial.infra_retries, world.trials, observation.ended)
+    settled = settle(problem, world.tuning, world.trials, observation.ended)
     trials = _merge(world.trials, settled)
     outlook = look_ahead(world, problem, trials, len(observation.running))
-    ends, end_requests = _ends(outlook.course, observation)
+    ends, end_requests = _ends(world, outlook.course, observation, settled)
     trials = _merge((*trials, *outlook.creations), end_requests)
-    starts, wake_after_seconds = _starts(world, outlook.course, trials, observation)
+    starts, held_back = _starts(world, outlook.course, trials, observation)
     status = status_of(
         world, problem, trials, outlook.candidate, outlook.course, _search_stage(outlook, trials)
     )
     return Decision(
-        trial_writes=(*settled, *end_requests),
+        trial_writes=_merge(settled, end_requests),
         ends=ends,
         creations=outlook.creations,
         starts=starts,
@@ -72,41 +83,89 @@ def decide(world: World) -> Decision:
         status_changed=status != world.tuning.status,
         is_finished=outlook.course.is_finished,
         trials=trials,
-        wake_after_seconds=wake_after_seconds,
+        wake_after_seconds=_wake_after(world, outlook, held_back),
     )
 
 
 def _ends(
-    course: Course, observation: Observation
+    world: World,
+    course: Course,
+    observation: Observation,
+    settled: tuple[TuningTrial, ...],
 ) -> tuple[tuple[AttemptKey, ...], tuple[TuningTrial, ...]]:
     """Return the attempts to end, and their trials with the request on record."""
-    ends = [AttemptKey(stray.trial_index, stray.attempt) for stray in observation.stray]
+    ends = [_key(stray) for stray in observation.stray if not _is_being_deleted(stray)]
+    known = {trial.spec.index: trial for trial in settled}
     requests = []
-    for trial, attempt in observation.running if course.reason is not None else ():
-        ends.append(AttemptKey(attempt.trial_index, attempt.attempt))
-        request = EndRequest(attempt=attempt.attempt, why=course.reason or "")
-        if trial.status.end_requested != request:
-            status = trial.status.replace(end_requested=request)
-            requests.append(trial.model_copy(update={"status": status}))
+    for trial, attempt in observation.running:
+        why = _why_end(world, course, trial, attempt)
+        if why is None:
+            continue
+        if not _is_being_deleted(attempt):
+            ends.append(_key(attempt))
+        request = EndRequest(attempt=attempt.attempt, why=why)
+        recorded = known.get(trial.spec.index, trial)
+        if recorded.status.end_requested != request and not _is_being_deleted(attempt):
+            status = recorded.status.replace(end_requested=request)
+            requests.append(recorded.model_copy(update={"status": status}))
     return tuple(ends), tuple(requests)
+
+
+def _why_end(world: World, course: Course, trial: TuningTrial, attempt: Attempt) -> str | None:
+    """Return why we end a running attempt ourselves, or None."""
+    if course.ends_attempts:
+        return course.reason or Reason.SUSPENDED
+    template = None if attempt.place is None else attempt.place.template
+    if attempt.wait is None or template is None or not can_be_mended(attempt.wait):
+        return None
+    mended = template_digest(world.tuning, trial.spec.pool) != template
+    return "the tuning was mended while its Pod waited" if mended else None
+
+
+def _is_being_deleted(attempt: Attempt) -> bool:
+    return attempt.place is not None and attempt.place.is_being_deleted
+
+
+def _key(attempt: Attempt) -> AttemptKey:
+    return AttemptKey(attempt.trial_index, attempt.attempt)
 
 
 def _starts(
     world: World, course: Course, trials: tuple[TuningTrial, ...], observation: Observation
-) -> tuple[tuple[TrialRequest, ...], float | None]:
-    """Return the attempts to start within the free slots, and when the next held back may."""
-    if course.reason is not None:
-        return (), None
-    running = {trial.spec.index for trial, _ in observation.running}
-    waiting = (t for t in trials if not t.is_finished and t.spec.index not in running)
-    attempts = next_attempts(waiting, world.attempts)
-    ready = [a for a in attempts if a.not_before is None or a.not_before <= world.now]
-    held_back = [a.not_before for a in attempts if a.not_before is not None and a not in ready]
-    slots = max(0, world.parallel_trials - len(running) - len(observation.stray))
-    return (
-        tuple(build_request(world.tuning, a.trial, a.attempt) for a in ready[:slots]),
-        (min(held_back) - world.now).total_seconds() if held_back else None,
-    )
+) -> tuple[tuple[TrialRequest, ...], tuple[datetime, ...]]:
+    """Return the attempts to start within the room there is, and when those held back may."""
+    if course.ends_attempts:
+        return (), ()
+    running = [trial for trial, _ in observation.running]
+    busy = {trial.spec.index for trial in running}
+    waiting = (t for t in trials if not t.is_finished and t.spec.index not in busy)
+    room = room_for(world.tuning.spec, world.parallel_trials - len(observation.stray), running)
+    waits = {refusal.pool: retry_at(refusal) for refusal in world.refusals}
+    blocked = closed_pools(course.degraded_by)
+    starts, held_back = [], []
+    for attempt in next_attempts(world.tuning, waiting):
+        pool = attempt.trial.spec.pool
+        not_before = [at for at in (attempt.not_before, waits.get(pool)) if at is not None]
+        if not_before and max(not_before) > world.now:
+            held_back.append(max(not_before))
+        elif room.of(pool) > 0 and (pool not in blocked or _probes(world, attempt)):
+            starts.append(build_request(world.tuning, attempt.trial, attempt.attempt))
+            room = room.taken(pool)
+    return tuple(starts), tuple(held_back)
+
+
+def _probes(world: World, attempt: NextAttempt) -> bool:
+    """Tell whether an attempt finds out if the trouble of its pool is over."""
+    refused = any(refusal.pool == attempt.trial.spec.pool for refusal in world.refusals)
+    return refused or is_misconfigured(attempt.trial)
+
+
+def _wake_after(world: World, outlook: Outlook, held_back: tuple[datetime, ...]) -> float | None:
+    patience = (patience_ends(world, attempt) for attempt in world.attempts)
+    moments = [*held_back, *(ends for ends in patience if ends is not None and ends > world.now)]
+    if outlook.course.is_finished or not moments:
+        return None
+    return (min(moments) - world.now).total_seconds()
 
 
 def _search_stage(outlook: Outlook, trials: tuple[TuningTrial, ...]) -> str | None:

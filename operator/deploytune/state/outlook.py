@@ -1,7 +1,8 @@
 """Where a tuning stands after the verdicts of a pass: searching, confirming, ending, ended.
 
 The search is over when nothing of it is in flight and nothing more is proposed. Then the candidate
-is confirmed; when it is, or when none stands, the tuning has ended.
+is confirmed; when it is, or when none stands, the tuning has ended. A suspended tuning stands
+still, one that is being deleted is cancelled.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploytune.api.conditions import Reason
-from deploytune.api.trial import TuningTrial
+from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.search.problem import Problem
 from deploytune.state.conditions import Course
 from deploytune.state.confirm import MAX_CANDIDATES, Candidate, standing_candidate
-from deploytune.state.history import knowledge_of
 from deploytune.state.plan import propose_confirmations, propose_trials
+from deploytune.state.pools import Room, room_for
 from deploytune.state.stopping import why_halted, why_search_ends
+from deploytune.state.troubles import Trouble, closed_pools, troubles_of
 from deploytune.state.world import World
 
 
@@ -34,36 +36,61 @@ def look_ahead(
 ) -> Outlook:
     """Return where the tuning stands; `running` counts the attempts that run now."""
     candidate = standing_candidate(problem, trials)
-    halt = why_halted(world, trials)
-    if halt is not None:
-        return Outlook(Course(halt.reason, halt.message, is_finished=running == 0), candidate)
-    slots = max(0, world.parallel_trials - _unfinished(trials))
-    knowledge = knowledge_of(trials)
-    search_ended_by = why_search_ends(problem, knowledge, world)
+    troubles = troubles_of(world, trials)
+    stopped = _stopped(world, trials, troubles, running)
+    if stopped is not None:
+        return Outlook(stopped, candidate)
+    course = Course(degraded_by=troubles)
+    closed = closed_pools(troubles)
+    unfinished = [trial for trial in trials if not trial.is_finished]
+    room = room_for(world.tuning.spec, world.parallel_trials, unfinished, closed)
+    search_ended_by = why_search_ends(problem, world, trials)
     if search_ended_by is None:
-        proposed = propose_trials(world.tuning, problem, trials, slots)
-        if proposed or slots == 0:
-            return Outlook(Course(), candidate, proposed)
-    if knowledge.in_flight:
-        return Outlook(Course(), candidate)
-    return _confirm(world, trials, candidate, search_ended_by or Reason.SPACE_EXHAUSTED)
+        proposed = propose_trials(world.tuning, problem, trials, room)
+        if proposed or room.total == 0 or room.full_pools:
+            return Outlook(course, candidate, proposed)
+    if any(trial.spec.purpose is not Purpose.CONFIRM for trial in unfinished):
+        return Outlook(course, candidate)
+    ended_by = search_ended_by or Reason.SPACE_EXHAUSTED
+    return _confirm(world, problem, trials, candidate, _Ending(course, room, ended_by))
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How the search ended, and how the tuning goes on from there."""
+
+    course: Course
+    room: Room
+    reason: Reason
+
+
+def _stopped(
+    world: World, trials: tuple[TuningTrial, ...], troubles: tuple[Trouble, ...], running: int
+) -> Course | None:
+    """Return the course of a tuning that starts nothing more, None if it may."""
+    if world.tuning.metadata.deletion_timestamp is not None:
+        return Course(Reason.CANCELLED, "it is being deleted", is_finished=running == 0)
+    if world.tuning.spec.suspend:
+        return Course(is_suspended=True, degraded_by=troubles)
+    halt = why_halted(world, trials)
+    return None if halt is None else Course(halt.reason, halt.message, is_finished=running == 0)
 
 
 def _confirm(
     world: World,
+    problem: Problem,
     trials: tuple[TuningTrial, ...],
     candidate: Candidate | None,
-    search_ended_by: Reason,
+    ending: _Ending,
 ) -> Outlook:
-    unfinished = _unfinished(trials)
     wanted = world.tuning.spec.budget.confirmations
     if candidate is not None and not candidate.is_confirmed(wanted):
-        slots = max(0, world.parallel_trials - unfinished)
-        creations = propose_confirmations(world.tuning, candidate, trials, slots)
-        return Outlook(Course(), candidate, creations, is_confirming=True)
-    if unfinished:  # confirmations of a candidate that is out still run
-        return Outlook(Course(), candidate, is_confirming=True)
-    return Outlook(_last_course(trials, candidate, search_ended_by), candidate)
+        creations = propose_confirmations(world.tuning, problem, candidate, trials, ending.room)
+        return Outlook(ending.course, candidate, creations, is_confirming=True)
+    if any(not trial.is_finished for trial in trials):
+        # confirmations of a candidate that is out still run
+        return Outlook(ending.course, candidate, is_confirming=True)
+    return Outlook(_last_course(trials, candidate, ending.reason), candidate)
 
 
 def _last_course(
@@ -83,7 +110,3 @@ def _last_course(
 def _answer_text(candidate: Candidate) -> str:
     count = len(candidate.confirmed_by)
     return f"the answer is {candidate.trial.metadata.name}, confirmed {count} times"
-
-
-def _unfinished(trials: tuple[TuningTrial, ...]) -> int:
-    return sum(not trial.is_finished for trial in trials)

@@ -1,4 +1,4 @@
-"""What to create and what to start, never beyond the free slots.
+"""What to create and what to start, never beyond the room of the tuning and of each pool.
 
 Unfinished trials come first, then confirmations of the candidate once the search is over, then new
 proposals, one at a time: each knows those before it as in flight. An index that exists is never
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deploytune import __version__
+from deploytune.api.translate import POOL_PARAMETER
 from deploytune.api.trial import (
+    AttemptRecord,
     ProposalRecord,
     Purpose,
     TrialSpecRecord,
@@ -27,12 +29,15 @@ from deploytune.search.proposals import Proposal
 from deploytune.search.proposing import next_proposal
 from deploytune.state.confirm import Candidate
 from deploytune.state.history import knowledge_of
-from deploytune.state.settle import infrastructure_failures
-from deploytune.state.world import Attempt
+from deploytune.state.pods.template import template_digest
+from deploytune.state.pools import Room
+from deploytune.state.settle import infrastructure_failures, misconfigured_in_a_row
+from deploytune.state.timestamps import from_timestamp
 
 CONFIRMING = "Confirming"
 
 _FIRST_BACK_OFF_SECONDS = 1.0
+_FIRST_MENDING_SECONDS = 60.0
 _LONGEST_BACK_OFF_SECONDS = 300.0
 
 
@@ -46,45 +51,56 @@ class NextAttempt:
 
 
 def propose_trials(
-    tuning: DeploymentTuning, problem: Problem, trials: tuple[TuningTrial, ...], slots: int
+    tuning: DeploymentTuning, problem: Problem, trials: tuple[TuningTrial, ...], room: Room
 ) -> tuple[TuningTrial, ...]:
-    """Return up to `slots` new trials of the search."""
+    """Return the new trials of the search that there is room for."""
     created: list[TuningTrial] = []
-    while len(created) < slots:
+    while room.total > 0 and len(room.full_pools) < len(room.by_pool):
         all_trials = (*trials, *created)
-        knowledge, index = knowledge_of(all_trials), next_index(all_trials)
-        proposal = next_proposal(problem, knowledge, index)
+        knowledge, index = knowledge_of(problem, all_trials), next_index(all_trials)
+        not_now = tuple({POOL_PARAMETER: pool} for pool in room.full_pools)
+        proposal = next_proposal(problem, knowledge, index, not_now)
         if proposal is None:
             break
         created.append(_search_trial(tuning, proposal, knowledge, index))
+        room = room.taken(created[-1].spec.pool)
     return tuple(created)
 
 
 def propose_confirmations(
-    tuning: DeploymentTuning, candidate: Candidate, trials: tuple[TuningTrial, ...], slots: int
+    tuning: DeploymentTuning,
+    problem: Problem,
+    candidate: Candidate,
+    trials: tuple[TuningTrial, ...],
+    room: Room,
 ) -> tuple[TuningTrial, ...]:
-    """Return up to `slots` new trials that measure the candidate again."""
+    """Return the new trials that measure the candidate again, on its own pool."""
+    confirmed = candidate.trial.spec
     missing = candidate.missing(tuning.spec.budget.confirmations)
     first = next_index(trials)
-    knew = knowledge_of(trials)
+    record = _confirmation_record(knowledge_of(problem, trials))
     return tuple(
         _trial(
             tuning,
-            index,
-            candidate.trial.spec.parameters,
-            _confirmation_record(knew),
-            Purpose.CONFIRM,
-            candidate.trial.spec.index,
+            TrialSpecRecord(
+                tuning=tuning.metadata.name,
+                index=index,
+                parameters=confirmed.parameters,
+                pool=confirmed.pool,
+                purpose=Purpose.CONFIRM,
+                confirms=confirmed.index,
+                proposal=record,
+            ),
         )
-        for index in range(first, first + max(0, min(missing, slots)))
+        for index in range(first, first + min(missing, room.of(confirmed.pool)))
     )
 
 
 def next_attempts(
-    waiting: Iterable[TuningTrial], attempts: tuple[Attempt, ...]
+    tuning: DeploymentTuning, waiting: Iterable[TuningTrial]
 ) -> tuple[NextAttempt, ...]:
     """Return the next attempt of every waiting trial, after its back-off."""
-    return tuple(_next_attempt(trial, attempts) for trial in waiting)
+    return tuple(_next_attempt(tuning, trial) for trial in waiting)
 
 
 def next_index(trials: tuple[TuningTrial, ...]) -> int:
@@ -92,33 +108,54 @@ def next_index(trials: tuple[TuningTrial, ...]) -> int:
     return max((trial.spec.index for trial in trials), default=-1) + 1
 
 
-def _next_attempt(trial: TuningTrial, attempts: tuple[Attempt, ...]) -> NextAttempt:
-    own = [attempt for attempt in attempts if attempt.trial_index == trial.spec.index]
-    last = max(own, key=lambda attempt: attempt.attempt, default=None)
-    if last is None or last.ended_at is None:
-        return NextAttempt(trial, len(trial.status.attempts))
-    return NextAttempt(trial, last.attempt + 1, last.ended_at + _back_off(trial))
-
-
-def _back_off(trial: TuningTrial) -> timedelta:
-    """Return the pause after the last attempt: none after our own interruption."""
+def _next_attempt(tuning: DeploymentTuning, trial: TuningTrial) -> NextAttempt:
     records = trial.status.attempts
-    if not records or records[-1].outcome is not OutcomeKind.INFRASTRUCTURE:
+    if not records:
+        return NextAttempt(trial, 0)
+    number = max(record.attempt for record in records) + 1
+    last = records[-1]
+    if last.end_time is None or _was_mended(tuning, trial, last):
+        return NextAttempt(trial, number)
+    return NextAttempt(trial, number, from_timestamp(last.end_time) + _back_off(records))
+
+
+def _was_mended(tuning: DeploymentTuning, trial: TuningTrial, last: AttemptRecord) -> bool:
+    """Tell whether a mistake was mended; whoever runs it again on this machine has done so."""
+    return last.outcome is OutcomeKind.MISCONFIGURED and (
+        last.template is None or last.template != template_digest(tuning, trial.spec.pool)
+    )
+
+
+def _back_off(records: tuple[AttemptRecord, ...]) -> timedelta:
+    """Return the pause after the last attempt: none after our own interruption."""
+    last = records[-1]
+    if last.outcome is OutcomeKind.MISCONFIGURED:
+        first, times = _FIRST_MENDING_SECONDS, misconfigured_in_a_row(records)
+    elif last.outcome is OutcomeKind.INFRASTRUCTURE and last.cause is not Cause.INTERRUPTED:
+        first, times = _FIRST_BACK_OFF_SECONDS, infrastructure_failures(records)
+    else:
         return timedelta()
-    if records[-1].cause is Cause.INTERRUPTED:
-        return timedelta()
-    doubled = _FIRST_BACK_OFF_SECONDS * 2 ** (infrastructure_failures(records) - 1)
-    return timedelta(seconds=min(_LONGEST_BACK_OFF_SECONDS, doubled))
+    return timedelta(seconds=min(_LONGEST_BACK_OFF_SECONDS, first * 2 ** (times - 1)))
 
 
 def _search_trial(
     tuning: DeploymentTuning, proposal: Proposal, knowledge: Knowledge, index: int
 ) -> TuningTrial:
-    record = _proposal_record(
-        knowledge, proposal.strategy, proposal.search_stage, dict(proposal.why)
+    parameters = dict(proposal.parameters)
+    pool = parameters.pop(POOL_PARAMETER, None) if len(tuning.spec.node_pools) > 1 else None
+    return _trial(
+        tuning,
+        TrialSpecRecord(
+            tuning=tuning.metadata.name,
+            index=index,
+            parameters=parameters,
+            pool=tuning.spec.node_pools[0].name if pool is None else str(pool),
+            purpose=Purpose.BASELINE if proposal.is_baseline else Purpose.SEARCH,
+            proposal=_proposal_record(
+                knowledge, proposal.strategy, proposal.search_stage, dict(proposal.why)
+            ),
+        ),
     )
-    purpose = Purpose.BASELINE if proposal.is_baseline else Purpose.SEARCH
-    return _trial(tuning, index, dict(proposal.parameters), record, purpose)
 
 
 def _confirmation_record(knowledge: Knowledge) -> ProposalRecord:
@@ -138,24 +175,6 @@ def _proposal_record(
     )
 
 
-def _trial(
-    tuning: DeploymentTuning,
-    index: int,
-    parameters: dict[str, bool | int | float | str],
-    proposal: ProposalRecord,
-    purpose: Purpose,
-    confirms: int | None = None,
-) -> TuningTrial:
-    name = tuning.metadata.name
-    return TuningTrial(
-        metadata=Metadata(name=trial_name(name, index), namespace=tuning.metadata.namespace),
-        spec=TrialSpecRecord(
-            tuning=name,
-            index=index,
-            parameters=parameters,
-            pool=tuning.spec.node_pools[0].name,
-            purpose=purpose,
-            confirms=confirms,
-            proposal=proposal,
-        ),
-    )
+def _trial(tuning: DeploymentTuning, spec: TrialSpecRecord) -> TuningTrial:
+    name = trial_name(tuning.metadata.name, spec.index)
+    return TuningTrial(metadata=Metadata(name=name, namespace=tuning.metadata.namespace), spec=spec)

@@ -7,7 +7,10 @@ waits for its user.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from deploytune.api.trial import AttemptRecord, TrialStatusRecord, TuningTrial
+from deploytune.api.tuning import DeploymentTuning, TuningSpec
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.search.problem import Problem
 from deploytune.search.violations import violation_of
@@ -18,7 +21,7 @@ from deploytune.state.world import Attempt
 
 def settle(
     problem: Problem,
-    infra_retries: int,
+    tuning: DeploymentTuning,
     trials: tuple[TuningTrial, ...],
     ended: tuple[Attempt, ...],
 ) -> tuple[TuningTrial, ...]:
@@ -29,7 +32,7 @@ def settle(
     place = max(known, default=-1) + 1
     for attempt in ended:
         trial = settled.get(attempt.trial_index, by_index[attempt.trial_index])
-        recorded = _record(problem, infra_retries, trial, attempt, place)
+        recorded = _record(problem, tuning, trial, attempt, place)
         settled[attempt.trial_index] = recorded
         place += recorded.is_finished
     return tuple(settled.values())
@@ -43,27 +46,51 @@ def infrastructure_failures(attempts: tuple[AttemptRecord, ...]) -> int:
     )
 
 
+def misconfigured_in_a_row(attempts: tuple[AttemptRecord, ...]) -> int:
+    """Return how many of the last attempts ended because something is to be mended."""
+    latest = reversed(attempts)
+    return sum(1 for _ in takewhile(lambda one: one.outcome is OutcomeKind.MISCONFIGURED, latest))
+
+
+def accelerators_of(spec: TuningSpec, trial: TuningTrial) -> int:
+    """Return how many accelerators each attempt of a trial holds."""
+    return next(p.resources.devices for p in spec.node_pools if p.name == trial.spec.pool)
+
+
 def _record(
-    problem: Problem, infra_retries: int, trial: TuningTrial, attempt: Attempt, place: int
+    problem: Problem, tuning: DeploymentTuning, trial: TuningTrial, attempt: Attempt, place: int
 ) -> TuningTrial:
     assert attempt.ending is not None, "only ended attempts are settled"
     verdict = classify(_identity(problem, trial, attempt), attempt.ending, trial.status.attempts)
-    record = AttemptRecord(
-        attempt=attempt.attempt,
-        outcome=verdict.outcome,
-        cause=verdict.cause,
-        message=verdict.message,
-        seconds=attempt.ending.seconds,
-    )
+    record = _attempt_record(verdict, attempt, accelerators_of(tuning.spec, trial))
     attempts = (*trial.status.attempts, record)
     status = trial.status.replace(
         attempts=attempts,
         start_time=trial.status.start_time or to_timestamp(attempt.started_at),
         trial_seconds=sum(each.seconds for each in attempts),
     )
-    if _is_final(verdict, attempts, infra_retries):
+    if _is_final(verdict, attempts, tuning.spec.trial.infra_retries):
         status = _finish(problem, status, verdict, attempt, place)
     return trial.model_copy(update={"status": status})
+
+
+def _attempt_record(verdict: Verdict, attempt: Attempt, accelerators: int) -> AttemptRecord:
+    assert attempt.ending is not None, "only ended attempts are put on record"
+    assert attempt.ended_at is not None, "what has an ending has ended"
+    place = attempt.place
+    return AttemptRecord(
+        attempt=attempt.attempt,
+        outcome=verdict.outcome,
+        cause=verdict.cause,
+        message=verdict.message,
+        seconds=attempt.ending.seconds,
+        accelerator_seconds=attempt.ending.seconds * accelerators,
+        end_time=to_timestamp(attempt.ended_at),
+        pod=None if place is None else place.pod,
+        node=None if place is None else place.node,
+        image_id=None if place is None else place.image_id,
+        template=None if place is None else place.template,
+    )
 
 
 def _identity(problem: Problem, trial: TuningTrial, attempt: Attempt) -> AttemptIdentity:
@@ -73,6 +100,7 @@ def _identity(problem: Problem, trial: TuningTrial, attempt: Attempt) -> Attempt
         attempt=attempt.attempt,
         limits=tuple(constraint.limit for constraint in problem.constraints),
         objectives=(problem.objective.metric,),
+        node=None if attempt.place is None else attempt.place.node,
     )
 
 

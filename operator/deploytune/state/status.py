@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 from deploytune.api.trial import Purpose, TuningTrial
-from deploytune.api.tuning import TuningStatus, WastedSeconds
+from deploytune.api.tuning import TuningSpec, TuningStatus, WastedSeconds
+from deploytune.api.tuning_status import PoolAnswer
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.problem import Problem
-from deploytune.state.answers import answer_of, baseline_answer, nearest_miss
+from deploytune.state.answers import answer_of, baseline_answer, nearest_miss, pool_answer
 from deploytune.state.conditions import Course, conditions_of
-from deploytune.state.confirm import Candidate
+from deploytune.state.confirm import Candidate, standing_candidate
+from deploytune.state.suspension import suspensions_over
 from deploytune.state.timestamps import to_timestamp
-from deploytune.state.world import World
+from deploytune.state.troubles import first_image
+from deploytune.state.world import WaitKind, World
 
 _MOST_CAUSES = 32
+_SOON_SECONDS = 5.0
 
 
 def status_of(
@@ -29,9 +34,15 @@ def status_of(
     before = world.tuning.status or TuningStatus()
     finished = [trial for trial in trials if trial.is_finished]
     now = to_timestamp(world.now)
+    generation = world.tuning.metadata.generation
     return TuningStatus(
+        observed_generation=generation,
         conditions=conditions_of(
-            before.conditions, course, feasible_found=candidate is not None, now=world.now
+            before.conditions,
+            replace(course, waits_for=_waits_for(world)),
+            feasible_found=candidate is not None,
+            now=world.now,
+            generation=generation,
         ),
         search_stage=search_stage,
         start_time=before.start_time or now,
@@ -39,11 +50,44 @@ def status_of(
         trials=len(trials),
         outcomes=_counts(finished),
         trial_seconds=sum(trial.status.trial_seconds for trial in trials),
+        accelerator_seconds=sum(
+            record.accelerator_seconds for trial in trials for record in trial.status.attempts
+        ),
+        suspended_seconds=suspensions_over(before, world.now, is_suspended=course.is_suspended),
+        trial_image_id=first_image(trials),
         wasted=_wasted(trials),
         baseline=baseline_answer(problem, _baseline(trials)),
         best=None if candidate is None else answer_of(problem, candidate),
+        best_per_pool=_best_per_pool(problem, world.tuning.spec, trials),
         nearest_miss=nearest_miss(problem, finished) if candidate is None else None,
     )
+
+
+def _best_per_pool(
+    problem: Problem, spec: TuningSpec, trials: tuple[TuningTrial, ...]
+) -> tuple[PoolAnswer, ...]:
+    """Return the best of each pool that has one; nothing where there is one pool only."""
+    if len(spec.node_pools) == 1:
+        return ()
+    found = []
+    for pool in spec.node_pools:
+        own = tuple(trial for trial in trials if trial.spec.pool == pool.name)
+        candidate = standing_candidate(problem, own)
+        if candidate is not None:
+            found.append(pool_answer(problem, pool.name, candidate))
+    return tuple(found)
+
+
+def _waits_for(world: World) -> str:
+    """Return what the first attempt that has waited for a while waits for."""
+    for attempt in world.attempts:
+        wait = attempt.wait
+        if wait is None or wait.kind is WaitKind.STARTING:
+            continue
+        if (world.now - wait.since).total_seconds() >= _SOON_SECONDS:
+            pod = "" if attempt.place is None else f"Pod {attempt.place.pod} waits: "
+            return f"{pod}{wait.message}"
+    return ""
 
 
 def _counts(finished: list[TuningTrial]) -> dict[str, int]:

@@ -12,11 +12,14 @@ from itertools import takewhile
 from deploytune.api.conditions import Reason
 from deploytune.api.trial import TuningTrial
 from deploytune.contract.outcomes import OutcomeKind
-from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
 from deploytune.search.stopping import stop_reason
+from deploytune.state.history import knowledge_of
 from deploytune.state.observe import in_order_of_completion
+from deploytune.state.settle import accelerators_of
+from deploytune.state.suspension import suspended_seconds
 from deploytune.state.timestamps import from_timestamp
+from deploytune.state.troubles import is_misconfigured
 from deploytune.state.world import World
 
 MAX_ABANDONED_IN_A_ROW = 3
@@ -36,34 +39,52 @@ def why_halted(world: World, trials: tuple[TuningTrial, ...]) -> Halt | None:
     return next((halt for rule in _HALTS if (halt := rule(world, trials)) is not None), None)
 
 
-def why_search_ends(problem: Problem, knowledge: Knowledge, world: World) -> Reason | None:
+def why_search_ends(
+    problem: Problem, world: World, trials: tuple[TuningTrial, ...]
+) -> Reason | None:
     """Return why the search proposes no more, or None."""
-    if _time_is_up(world):
+    if any(is_spent(world, trials) for is_spent in _BUDGETS):
         return Reason.BUDGET_EXHAUSTED
-    reason = stop_reason(problem, knowledge)
+    reason = stop_reason(problem, knowledge_of(problem, trials))
     return None if reason is None else Reason(reason.value)
 
 
-def _time_is_up(world: World) -> bool:
+def _time_is_up(world: World, _trials: tuple[TuningTrial, ...]) -> bool:
     limit = world.tuning.spec.budget.max_duration_seconds
     status = world.tuning.status
     if limit is None or status is None or status.start_time is None:
         return False
-    return (world.now - from_timestamp(status.start_time)).total_seconds() >= limit
+    elapsed = (world.now - from_timestamp(status.start_time)).total_seconds()
+    return elapsed - suspended_seconds(status, world.now) >= limit
+
+
+def _accelerators_are_spent(world: World, trials: tuple[TuningTrial, ...]) -> bool:
+    limit = world.tuning.spec.budget.max_accelerator_seconds
+    return limit is not None and accelerator_seconds(world, trials) >= limit
+
+
+_BUDGETS = (_time_is_up, _accelerators_are_spent)
+
+
+def accelerator_seconds(world: World, trials: tuple[TuningTrial, ...]) -> float:
+    """Return the accelerator seconds of ended attempts, and of running ones so far."""
+    by_index = {trial.spec.index: trial for trial in trials}
+    running = (
+        (world.now - attempt.started_at).total_seconds()
+        * accelerators_of(world.tuning.spec, by_index[attempt.trial_index])
+        for attempt in world.attempts
+        if attempt.is_bound and attempt.ending is None and attempt.trial_index in by_index
+    )
+    recorded = (record.accelerator_seconds for t in trials for record in t.status.attempts)
+    return sum(recorded) + sum(running)
 
 
 def _misconfigured(world: World, trials: tuple[TuningTrial, ...]) -> Halt | None:
-    ends = {(a.trial_index, a.attempt): a.ended_at for a in world.attempts}
-    for trial in trials:
-        if trial.is_finished or not trial.status.attempts:
-            continue
+    if world.waits_for_mending:
+        return None
+    for trial in filter(is_misconfigured, trials):
         last = trial.status.attempts[-1]
-        ended_at = ends.get((trial.spec.index, last.attempt))
-        if (
-            last.outcome is OutcomeKind.MISCONFIGURED
-            and ended_at is not None
-            and ended_at > world.resumed_at
-        ):
+        if last.end_time is not None and from_timestamp(last.end_time) > world.resumed_at:
             return Halt(Reason.INVALID_SPEC, f"{trial.metadata.name}: {last.message}")
     return None
 

@@ -5,6 +5,7 @@ from deploytune.api.conditions import (
     ConditionStatus,
     ConditionType,
     Reason,
+    Said,
     set_condition,
 )
 
@@ -24,9 +25,8 @@ def a_condition(status: ConditionStatus = ConditionStatus.UNKNOWN) -> Condition:
 def succeeded(
     *conditions: Condition, status: ConditionStatus, message: str = "done"
 ) -> tuple[Condition, ...]:
-    return set_condition(
-        conditions, ConditionType.SUCCEEDED, status, Reason.FEASIBLE_CONFIGURATION, message, NOW
-    )
+    said = Said(status, Reason.FEASIBLE_CONFIGURATION, message)
+    return set_condition(conditions, ConditionType.SUCCEEDED, said, NOW)
 
 
 def test_a_new_condition_begins_now() -> None:

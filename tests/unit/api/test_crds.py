@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from change_cases import MUTABLE
 
 from deploytune.api.crds import RESOURCES, build_crd, crd_files
 from deploytune.api.cross_field import RULES
@@ -198,7 +200,7 @@ def test_only_optional_fields_of_the_spec_have_defaults(kind: str) -> None:
 
 
 @BOTH
-def test_every_immutable_field_is_always_present(kind: str) -> None:
+def test_every_immutable_field_is_always_present_or_asked_for(kind: str) -> None:
     """A rule `self.x == oldSelf.x` fails where x is absent, so x is required or has a default."""
     for path, node in nodes_of(schema_of(kind)):
         for validation in node.get("x-kubernetes-validations", []):
@@ -206,7 +208,7 @@ def test_every_immutable_field_is_always_present(kind: str) -> None:
                 continue
             field = validation["fieldPath"][1:]
             always = field in node.get("required", []) or "default" in node["properties"][field]
-            assert always, f"{path}.{field}"
+            assert always != validation["rule"].startswith("has("), f"{path}.{field}"
 
 
 @BOTH
@@ -263,13 +265,36 @@ def test_a_trial_may_not_change() -> None:
     ]
 
 
-def test_what_a_user_must_be_able_to_mend_is_mutable() -> None:
-    spec = value_at(schema_of("DeploymentTuning"), ".spec")
+def immutable_fields(kind: str) -> Iterator[str]:
+    """Yield the path of every field of which a rule says that it is immutable."""
+    for path, node in nodes_of(schema_of(kind)):
+        for validation in node.get("x-kubernetes-validations", []):
+            if validation.get("message") == "is immutable":
+                yield path + validation.get("fieldPath", "")
 
-    assert spec is not None
-    immutable = {
-        validation["fieldPath"][1:]
-        for validation in spec["x-kubernetes-validations"]
-        if validation.get("message") == "is immutable"
+
+def lies_in(path: str, places: set[str]) -> bool:
+    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
+
+
+KEPT_BY_OTHER_RULES = (".spec.nodePools", ".spec.nodePools[].name")
+_ANY_ITEM = re.compile(r"\[\d+\]")
+
+
+def test_what_a_user_must_be_able_to_mend_is_all_that_is_mutable() -> None:
+    """Every leaf of the spec is either on the list of what may be mended, or lies in a rule."""
+    immutable = set(immutable_fields("DeploymentTuning"))
+    mendable = {"." + _ANY_ITEM.sub("[]", path) for path in MUTABLE}
+    leaves = [
+        path
+        for path, node in nodes_of(schema_of("DeploymentTuning"))
+        if path.startswith(".spec.") and "properties" not in node
+    ]
+
+    found = {
+        path: (lies_in(path, immutable), lies_in(path, mendable))
+        for path in leaves
+        if path not in KEPT_BY_OTHER_RULES
     }
-    assert set(spec["properties"]) - immutable == {"parallelTrials", "budget", "trial"}
+
+    assert {path: one for path, one in found.items() if one[0] == one[1]} == {}

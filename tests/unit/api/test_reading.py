@@ -59,7 +59,7 @@ def test_what_is_read_reads_the_same_when_written() -> None:
         pytest.param(
             edited("spec.budget.zzz", 3),
             "spec.budget.zzz: is not a known field; must be one of maxTrials, maxDurationSeconds, "
-            "confirmations",
+            "maxAcceleratorSeconds, confirmations",
             id="with nothing near all known fields are named",
         ),
         pytest.param(
@@ -68,6 +68,16 @@ def test_what_is_read_reads_the_same_when_written() -> None:
             id="a field in a list has its index",
         ),
         pytest.param(without("spec.budget"), "spec.budget: must be set", id="a missing field"),
+        pytest.param(
+            edited("spec.suspend", "yes"),
+            "spec.suspend: must be true or false, got 'yes'",
+            id="a word is no truth",
+        ),
+        pytest.param(
+            edited("spec.searchSpace.parameters[0].default", [1]),
+            "spec.searchSpace.parameters[0].default: must be a string, a number or a boolean",
+            id="a list is no scalar",
+        ),
         pytest.param(
             edited("spec.searchSpace.parameters[1].min", "one"),
             "spec.searchSpace.parameters[1].min: must be a number, got 'one'",

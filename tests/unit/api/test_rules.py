@@ -1,10 +1,25 @@
 from __future__ import annotations
 
+import re
+
 import pytest
-from api_builders import Document, a_document, a_parameter, edited, parsed, without
+from api_builders import (
+    Document,
+    a_cluster_document,
+    a_document,
+    a_parameter,
+    edited,
+    parsed,
+    without,
+)
 
 from deploytune.api.model_sources import why_source_refused
-from deploytune.api.rules import check_stock_trial, check_tuning
+from deploytune.api.rules import (
+    check_cluster,
+    check_one_machine,
+    check_stock_trial,
+    check_tuning,
+)
 from deploytune.contract.errors import InvalidTuningError
 
 PARAMETERS = "spec.searchSpace.parameters"
@@ -211,6 +226,51 @@ def test_the_stock_trial_needs(document: Document, expected: str) -> None:
     assert refusal_by_stock_trial(document) == expected
 
 
+@pytest.mark.parametrize("field", ["cpu", "memory"])
+def test_a_cluster_needs_bounded_pools(field: str) -> None:
+    document = without(f"spec.nodePools[1].resources.{field}", a_cluster_document())
+
+    with pytest.raises(InvalidTuningError) as caught:
+        check_cluster(parsed(document))
+
+    assert caught.value.field == f"spec.nodePools[1].resources.{field}"
+    assert caught.value.rule == "must be set in a cluster: trials must not disturb each other"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        pytest.param(
+            "spec.nodePools[1].name", "a100", "spec.nodePools[1].name", id="two pools of one name"
+        ),
+        pytest.param(
+            "spec.trial.podTemplate.env[1].name",
+            "PLAIN",
+            "spec.trial.podTemplate.env[1].name",
+            id="a variable given twice",
+        ),
+        pytest.param(
+            "spec.trial.podTemplate.volumeMounts[1].mountPath",
+            "/workload/models",
+            "spec.trial.podTemplate.volumeMounts[1].mountPath",
+            id="two mounts in one place",
+        ),
+    ],
+)
+def test_items_of_a_list_are_told_apart(path: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidTuningError) as caught:
+        check_tuning(parsed(edited(path, value, a_cluster_document())))
+
+    assert (caught.value.field, caught.value.rule) == (expected, "must be unique")
+
+
+def test_a_volume_may_be_mounted_in_two_places() -> None:
+    mounts = a_cluster_document()["spec"]["trial"]["podTemplate"]["volumeMounts"]
+
+    assert [mount["name"] for mount in mounts].count("models") == 2
+    check_tuning(parsed(a_cluster_document()))
+
+
 def test_a_trial_of_ones_own_may_consume_and_measure_anything() -> None:
     document = plus(a_parameter("speed", ["slow", "fast"]))
 
@@ -237,3 +297,26 @@ def test_a_trial_of_ones_own_may_consume_and_measure_anything() -> None:
 )
 def test_only_files_and_functions_are_sources(source: str, expected: str | None) -> None:
     assert why_source_refused(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        pytest.param(
+            "spec.nodePools",
+            [{"name": "small"}, {"name": "large"}],
+            "spec.nodePools: must be one pool to be run on one machine, got 'small, large'",
+            id="several pools",
+        ),
+        pytest.param(
+            "spec.suspend",
+            True,
+            "spec.suspend: must be false to be run on one machine, got True",
+            id="suspended",
+        ),
+    ],
+)
+def test_one_machine_cannot_do_what_a_cluster_can(path: str, value: object, words: str) -> None:
+    check_one_machine(parsed(a_document()))
+    with pytest.raises(InvalidTuningError, match=re.escape(words)):
+        check_one_machine(parsed(edited(path, value)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import MEMORY, NAME, OBJECTIVE, a_breadcrumb, a_report, an_ending
 
@@ -167,6 +169,46 @@ CASES = {
         (INVALID, Cause.BROKEN_REPORT, Stage.BUILD),
     ),
     "exit code 0 without a word": (an_ending(), (INVALID, Cause.BROKEN_REPORT, None)),
+    "a disruption": (
+        an_ending(a_breadcrumb(), exit_code=137, ended_by=EndedBy.DISRUPTION),
+        (INFRASTRUCTURE, Cause.DISRUPTED, Stage.BUILD),
+    ),
+    "a report that was complete before a disruption": (
+        an_ending(a_report(), ended_by=EndedBy.DISRUPTION),
+        (FEASIBLE, None, Stage.REPORT),
+    ),
+    "a report, and a kill by a disruption": (
+        an_ending(a_report(), exit_code=137, ended_by=EndedBy.DISRUPTION),
+        (INFRASTRUCTURE, Cause.DISRUPTED, Stage.REPORT),
+    ),
+    "a report of its interruption by a disruption": (
+        an_ending(INTERRUPTED_REPORT, ended_by=EndedBy.DISRUPTION),
+        (INFRASTRUCTURE, Cause.DISRUPTED, Stage.REPORT),
+    ),
+    "a report that a disruption cut short": (
+        an_ending(HOSTILE, ended_by=EndedBy.DISRUPTION),
+        (INFRASTRUCTURE, Cause.DISRUPTED, None),
+    ),
+    "an out of memory kill before a disruption": (
+        an_ending(exit_code=137, out_of_memory=True, ended_by=EndedBy.DISRUPTION),
+        (CRASHED, Cause.OUT_OF_MEMORY, None),
+    ),
+    "a setting that its cluster cannot give": (
+        an_ending(exit_code=None, ended_by=EndedBy.SETTING),
+        (MISCONFIGURED, None, None),
+    ),
+    "more disk than its limit": (
+        an_ending(a_breadcrumb(), exit_code=137, ended_by=EndedBy.OWN_DISK),
+        (CRASHED, Cause.DISK_FULL, Stage.BUILD),
+    ),
+    "a device that its container is not given": (
+        an_ending(exit_code=128, ended_by=EndedBy.DEVICE),
+        (INFRASTRUCTURE, Cause.HARDWARE_FAULT, None),
+    ),
+    "a command that its container cannot start": (
+        an_ending(exit_code=128, ended_by=EndedBy.COMMAND),
+        (MISCONFIGURED, Cause.MISSING_DEPENDENCY, None),
+    ),
     "exit code 1": (
         an_ending(a_breadcrumb(), exit_code=1),
         (CRASHED, Cause.ERROR, Stage.BUILD),
@@ -201,6 +243,31 @@ def test_a_kill_after_another_kind_of_failure_is_still_the_first() -> None:
     earlier = (AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.INTERRUPTED),)
     verdict = classify(IDENTITY, an_ending(exit_code=-9), earlier)
     assert Cause.UNKNOWN_KILL is verdict.cause
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [("node-1", MISCONFIGURED), ("node-2", INFRASTRUCTURE)],
+    ids=["the same node", "another node"],
+)
+def test_a_device_that_is_missing_again_is_for_somebody_to_mend(
+    node: str, expected: OutcomeKind
+) -> None:
+    earlier = (
+        AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT, node="node-1"),
+    )
+    ending = an_ending(exit_code=128, ended_by=EndedBy.DEVICE, detail="no device")
+    verdict = classify(replace(IDENTITY, node=node), ending, earlier)
+    assert expected is verdict.outcome
+    assert "no device" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "ended_by", [EndedBy.DISRUPTION, EndedBy.SETTING, EndedBy.OWN_DISK, EndedBy.COMMAND]
+)
+def test_a_verdict_says_what_the_cluster_said(ended_by: EndedBy) -> None:
+    ending = an_ending(exit_code=137, ended_by=ended_by, detail="said the cluster")
+    assert "said the cluster" == classify(IDENTITY, ending).message
 
 
 def test_only_the_trials_own_words_come_with_a_report() -> None:

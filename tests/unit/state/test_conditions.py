@@ -28,6 +28,7 @@ def test_a_running_tuning_knows_nothing_for_sure() -> None:
         "Succeeded": ("Unknown", "Running"),
         "FeasibleFound": ("False", "NothingFeasibleYet"),
         "Progressing": ("True", "Running"),
+        "Suspended": ("False", "NotSuspended"),
         "Degraded": ("False", "AsExpected"),
     }
     assert expected == _shown(Course())
@@ -40,6 +41,7 @@ def test_a_tuning_with_an_answer_succeeded(reason: Reason) -> None:
         "Succeeded": ("True", reason),
         "FeasibleFound": ("True", "FeasibleConfiguration"),
         "Progressing": ("False", reason),
+        "Suspended": ("False", "NotSuspended"),
         "Degraded": ("False", "AsExpected"),
     }
     assert expected == _shown(Course(reason, is_finished=True), feasible_found=True)
@@ -52,6 +54,7 @@ def test_a_tuning_without_a_feasible_configuration_ended_as_it_should() -> None:
         "Succeeded": ("False", reason),
         "FeasibleFound": ("False", reason),
         "Progressing": ("False", reason),
+        "Suspended": ("False", "NotSuspended"),
         "Degraded": ("False", "AsExpected"),
     }
     assert expected == _shown(Course(reason, is_finished=True))
@@ -59,12 +62,11 @@ def test_a_tuning_without_a_feasible_configuration_ended_as_it_should() -> None:
 
 @pytest.mark.parametrize("reason", FAILED)
 def test_a_tuning_that_was_halted_is_degraded(reason: Reason) -> None:
-    degraded = Reason.TRIALS_MISCONFIGURED if reason is Reason.INVALID_SPEC else reason
     shown = _shown(Course(reason, "mend it", is_finished=True), feasible_found=True)
     assert ("True", reason) == shown["Finished"]
     assert ("False", reason) == shown["Succeeded"]
     assert ("True", "FeasibleConfiguration") == shown["FeasibleFound"]
-    assert ("True", degraded) == shown["Degraded"]
+    assert ("True", reason) == shown["Degraded"]
 
 
 @pytest.mark.parametrize("reason", FAILED)

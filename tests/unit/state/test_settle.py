@@ -32,7 +32,7 @@ INTERRUPTED = an_ending(exit_code=-15, ended_by=EndedBy.LOST_OWNER)
 def _settled(*attempts: Attempt, infra_retries: int = 1) -> TuningTrial:
     trial = a_trial()
     for attempt in attempts:
-        (trial,) = settle(PROBLEM, infra_retries, (trial,), (attempt,))
+        (trial,) = settle(PROBLEM, a_tuning(infra_retries=infra_retries), (trial,), (attempt,))
     return trial
 
 
@@ -76,7 +76,7 @@ def test_two_limits_on_one_metric_show_the_larger_violation() -> None:
     band = (spec.constraints[0], spec.constraints[0].replace(max=None, min=150.0))
     problem = problem_of(spec.replace(constraints=band))
     attempt = an_attempt(ending=an_ending(a_report(OutcomeKind.INFEASIBLE, memory=75.0)))
-    (trial,) = settle(problem, 1, (a_trial(),), (attempt,))
+    (trial,) = settle(problem, a_tuning(), (a_trial(),), (attempt,))
     assert pytest.approx(1 / 3) == trial.status.violations[MEMORY]
 
 
@@ -116,7 +116,7 @@ def test_an_outcome_after_a_retry_keeps_both_attempts() -> None:
 def test_completion_indices_follow_the_given_order() -> None:
     ended = tuple(an_attempt(index, ending=an_ending(a_report(index=index))) for index in (5, 3, 4))
     trials = (a_finished_trial(0, completion_index=6), a_trial(3), a_trial(4), a_trial(5))
-    settled = settle(PROBLEM, 1, trials, ended)
+    settled = settle(PROBLEM, a_tuning(), trials, ended)
     assert {5: 7, 3: 8, 4: 9} == {t.spec.index: t.status.completion_index for t in settled}
 
 
@@ -129,12 +129,12 @@ def test_an_unfinished_trial_takes_no_completion_index() -> None:
         an_attempt(0, ending=KILLED),
         an_attempt(1, ending=an_ending(a_report(index=1))),
     )
-    settled = settle(PROBLEM, 1, (a_trial(0), a_trial(1)), ended)
+    settled = settle(PROBLEM, a_tuning(), (a_trial(0), a_trial(1)), ended)
     assert [None, 0] == [trial.status.completion_index for trial in settled]
 
 
 @pytest.mark.parametrize("ending", [KILLED, INTERRUPTED], ids=["killed", "interrupted"])
 def test_several_attempts_of_a_trial_are_settled_in_one_pass(ending: Ending) -> None:
     ended = tuple(an_attempt(0, number, started=number, ending=ending) for number in range(2))
-    (trial,) = settle(PROBLEM, 3, (a_trial(),), ended)
+    (trial,) = settle(PROBLEM, a_tuning(infra_retries=3), (a_trial(),), ended)
     assert [0, 1] == [record.attempt for record in trial.status.attempts]

@@ -9,8 +9,6 @@ from builders import (
     a_trial,
     a_tuning,
     a_world,
-    an_attempt,
-    an_ending,
     at,
 )
 
@@ -19,7 +17,6 @@ from deploytune.api.translate import problem_of
 from deploytune.api.trial import AttemptRecord, TrialStatusRecord, TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune.state.history import knowledge_of
 from deploytune.state.stopping import MAX_ABANDONED_IN_A_ROW, why_halted, why_search_ends
 from deploytune.state.timestamps import to_timestamp
 
@@ -31,7 +28,12 @@ def an_abandoned_trial(index: int, completed_at: float = 50.0) -> TuningTrial:
 
 
 def a_misconfigured_trial(index: int = 0) -> TuningTrial:
-    record = AttemptRecord(attempt=0, outcome=OutcomeKind.MISCONFIGURED, message="no torch")
+    record = AttemptRecord(
+        attempt=0,
+        outcome=OutcomeKind.MISCONFIGURED,
+        message="no torch",
+        end_time=to_timestamp(at(5)),
+    )
     return a_trial(index).model_copy(update={"status": TrialStatusRecord(attempts=(record,))})
 
 
@@ -42,23 +44,20 @@ def _halt(*trials: TuningTrial, **world: Any) -> Reason | None:
 
 def test_a_misconfigured_trial_halts_the_tuning_and_says_why() -> None:
     trial = a_misconfigured_trial()
-    world = a_world(trials=[trial], attempts=[an_attempt(ending=an_ending())])
-    halt = why_halted(world, (trial,))
+    halt = why_halted(a_world(trials=[trial]), (trial,))
     assert halt is not None
     assert (Reason.INVALID_SPEC, "tune-0: no torch") == (halt.reason, halt.message)
 
 
 def test_what_was_misconfigured_before_this_run_is_tried_again() -> None:
-    attempts = [an_attempt(started=0.0, ending=an_ending(seconds=5.0))]
-    assert None is _halt(a_misconfigured_trial(), attempts=attempts, resumed=6.0)
+    assert None is _halt(a_misconfigured_trial(), resumed=6.0)
 
 
 def test_a_misconfigured_trial_whose_new_attempt_failed_otherwise_goes_on() -> None:
     trial = a_misconfigured_trial()
     later = AttemptRecord(attempt=1, outcome=OutcomeKind.INFRASTRUCTURE)
     status = trial.status.replace(attempts=(*trial.status.attempts, later))
-    attempts = [an_attempt(attempt=n, ending=an_ending()) for n in range(2)]
-    assert None is _halt(trial.model_copy(update={"status": status}), attempts=attempts)
+    assert None is _halt(trial.model_copy(update={"status": status}))
 
 
 def test_too_many_abandoned_trials_in_a_row_halt_the_tuning() -> None:
@@ -80,7 +79,7 @@ def test_what_infrastructure_spoiled_before_this_run_is_forgiven() -> None:
 
 def _search_end(tuning: DeploymentTuning, *trials: TuningTrial, now: float = 0.0) -> Reason | None:
     world = a_world(tuning, trials, now=now)
-    return why_search_ends(problem_of(tuning.spec), knowledge_of(trials), world)
+    return why_search_ends(problem_of(tuning.spec), world, trials)
 
 
 def test_the_search_ends_with_its_budget_of_trials() -> None:

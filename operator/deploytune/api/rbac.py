@@ -1,0 +1,149 @@
+"""What the operator may do in a cluster, as data: no verb that it does not use.
+
+    objects              operator                          where
+    tunings              read, delete                      the watched namespaces
+    trials               read, create                      the watched namespaces
+    .../status           patch                             the watched namespaces
+    .../finalizers       update: owners that block         the watched namespaces
+    Pods                 read, create, patch, delete       the watched namespaces
+    Events               create, list                      the watched namespaces
+    Leases               list: others that watch, too      the watched namespaces
+    Leases               get, list, create, update         its own namespace
+
+No Secrets, no exec, no other kinds. Without a list of namespaces all but the last is a ClusterRole.
+People get `view` and `edit` through Kubernetes' own aggregated roles; trials are the operator's
+record, so nobody else is given the right to write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploytune.api.tuning import GROUP
+
+Object = dict[str, Any]
+
+_API = "rbac.authorization.k8s.io"
+_READ = ("get", "list", "watch")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Verbs on kinds of one API group."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+    def to_rule(self) -> Object:
+        """Return the permission as a rule of a role."""
+        return {
+            "apiGroups": [self.group],
+            "resources": list(self.resources),
+            "verbs": list(self.verbs),
+        }
+
+
+TUNING_PERMISSIONS = (
+    Permission(GROUP, ("deploymenttunings",), (*_READ, "delete")),  # deleted when its TTL is over
+    Permission(GROUP, ("tuningtrials",), (*_READ, "create")),
+    Permission(GROUP, ("deploymenttunings/status", "tuningtrials/status"), ("patch",)),
+    # Where OwnerReferencesPermissionEnforcement is on, an owner that blocks asks for this.
+    Permission(GROUP, ("deploymenttunings/finalizers", "tuningtrials/finalizers"), ("update",)),
+    Permission("", ("pods",), (*_READ, "create", "patch", "delete")),
+    Permission("", ("events",), ("list", "create")),
+    # Another installation that watches the same namespaces is found by its Lease.
+    Permission("coordination.k8s.io", ("leases",), ("list",)),
+)
+"""In every namespace whose tunings the operator runs."""
+
+LEASE_PERMISSIONS = (
+    Permission("coordination.k8s.io", ("leases",), ("get", "list", "create", "update")),
+)
+"""In the operator's own namespace."""
+
+VIEW_PERMISSIONS = (Permission(GROUP, ("deploymenttunings", "tuningtrials"), _READ),)
+EDIT_PERMISSIONS = (
+    Permission(
+        GROUP,
+        ("deploymenttunings",),
+        ("create", "update", "patch", "delete", "deletecollection"),
+    ),
+)
+"""What people get who may view, or edit, the objects of a namespace."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An installed operator: its name, its namespace, and whose tunings it runs; all if empty."""
+
+    name: str
+    namespace: str
+    watched: tuple[str, ...] = ()
+
+
+def operator_objects(installation: Installation) -> Iterator[Object]:
+    """Yield the operator's service account, and the roles bound to it."""
+    name = installation.name
+    yield {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": installation.namespace},
+    }
+    for namespace in installation.watched or (None,):
+        yield from _granted(installation, name, TUNING_PERMISSIONS, namespace)
+    yield from _granted(installation, f"{name}-lease", LEASE_PERMISSIONS, installation.namespace)
+
+
+def user_objects(name: str) -> Iterator[Object]:
+    """Yield what adds the kinds to Kubernetes' own roles for people."""
+    for to, permissions in (("view", VIEW_PERMISSIONS), ("edit", EDIT_PERMISSIONS)):
+        role = _role(f"{name}-{to}", permissions, None)
+        role["metadata"]["labels"] = {
+            f"{_API}/aggregate-to-{kind}": "true" for kind in _roles_that_include(to)
+        }
+        yield role
+
+
+def _roles_that_include(kind: str) -> Sequence[str]:
+    roles = ("view", "edit", "admin")
+    return roles[roles.index(kind) :]
+
+
+def _granted(
+    installation: Installation,
+    role: str,
+    permissions: Sequence[Permission],
+    namespace: str | None,
+) -> Iterator[Object]:
+    """Yield a role and its binding, of a namespace or of the whole cluster."""
+    cluster = "Cluster" if namespace is None else ""
+    yield _role(role, permissions, namespace)
+    yield {
+        "apiVersion": f"{_API}/v1",
+        "kind": f"{cluster}RoleBinding",
+        "metadata": _metadata(role, namespace),
+        "roleRef": {"apiGroup": _API, "kind": f"{cluster}Role", "name": role},
+        "subjects": [
+            {
+                "kind": "ServiceAccount",
+                "name": installation.name,
+                "namespace": installation.namespace,
+            }
+        ],
+    }
+
+
+def _role(name: str, permissions: Sequence[Permission], namespace: str | None) -> Object:
+    return {
+        "apiVersion": f"{_API}/v1",
+        "kind": "ClusterRole" if namespace is None else "Role",
+        "metadata": _metadata(name, namespace),
+        "rules": [permission.to_rule() for permission in permissions],
+    }
+
+
+def _metadata(name: str, namespace: str | None) -> Object:
+    return {"name": name} if namespace is None else {"name": name, "namespace": namespace}

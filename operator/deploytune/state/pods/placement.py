@@ -1,0 +1,101 @@
+"""On which nodes a trial Pod may run: labels, taints, devices of its own, no other trial beside it.
+
+A node that shares its devices in time or by MPS says so in labels of NVIDIA's feature discovery,
+whose names begin with the resource's. A label that is not there says nothing against a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from deploytune.api.tuning import NodePoolSpec, Placement
+from deploytune.state.pods.labels import TRIAL_PODS
+
+_NVIDIA = "nvidia.com/"
+_SHARED_NAME = ".shared"
+_SHARING_STRATEGIES = ("time-slicing", "mps")
+_NOT_REPLICATED = ("0", "1")
+_HOST = "kubernetes.io/hostname"
+_LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_LOST_NODE_SECONDS = 45
+
+_Expression = dict[str, Any]
+
+
+def placement_of(pool: NodePoolSpec) -> dict[str, Any]:
+    """Return the part of a Pod's spec that says where it may run."""
+    affinity = {**_node_affinity(pool), **_pod_affinity(pool)}
+    return {
+        "tolerations": [*_tolerations(pool), *_lost_node_tolerations()],
+        **({"nodeSelector": dict(pool.node_selector)} if pool.node_selector else {}),
+        **({"affinity": affinity} if affinity else {}),
+        **({"runtimeClassName": pool.runtime_class_name} if pool.runtime_class_name else {}),
+    }
+
+
+def _tolerations(pool: NodePoolSpec) -> list[dict[str, Any]]:
+    return [
+        toleration.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for toleration in pool.tolerations
+    ]
+
+
+def _lost_node_tolerations() -> Iterator[dict[str, Any]]:
+    """Yield what keeps a Pod for less than Kubernetes' own five minutes on a node that is lost."""
+    for taint in _LOST_NODE_TAINTS:
+        yield {
+            "key": taint,
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": _LOST_NODE_SECONDS,
+        }
+
+
+def _pod_affinity(pool: NodePoolSpec) -> dict[str, Any]:
+    """Keep away from every other trial, of any tuning in any namespace; they keep away too."""
+    if pool.placement is not Placement.ONE_PER_NODE:
+        return {}
+    term = {
+        "labelSelector": {"matchLabels": dict(TRIAL_PODS)},
+        "namespaceSelector": {},
+        "topologyKey": _HOST,
+    }
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def _node_affinity(pool: NodePoolSpec) -> dict[str, Any]:
+    resources = _nvidia_resources(pool)
+    if pool.allow_shared_devices or not resources:
+        return {}
+    terms = [
+        {"matchExpressions": [*map(_is_not_shared, resources), *unreplicated]}
+        for unreplicated in product(*map(_is_not_replicated, resources))
+    ]
+    required = {"nodeSelectorTerms": terms}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
+def _nvidia_resources(pool: NodePoolSpec) -> Sequence[str]:
+    """Return the beginnings of the labels that speak of a pool's devices."""
+    names = (name.removesuffix(_SHARED_NAME) for name in pool.resources.accelerators)
+    return tuple(dict.fromkeys(name for name in names if name.startswith(_NVIDIA)))
+
+
+def _is_not_shared(resource: str) -> _Expression:
+    """Return an expression that holds where the label is not there, too."""
+    return {
+        "key": f"{resource}.sharing-strategy",
+        "operator": "NotIn",
+        "values": list(_SHARING_STRATEGIES),
+    }
+
+
+def _is_not_replicated(resource: str) -> Sequence[_Expression]:
+    """Return two expressions of which one must hold: no expression says absent or one of these."""
+    key = f"{resource}.replicas"
+    return (
+        {"key": key, "operator": "DoesNotExist"},
+        {"key": key, "operator": "In", "values": list(_NOT_REPLICATED)},
+    )
