@@ -1,0 +1,43 @@
+"""Tests against a real control plane: etcd, API server, controller manager, scheduler; no nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from clusters.control_plane import ControlPlane
+from clusters.fixtures import (
+    cluster,
+    kubectl,
+    mark_level,
+    namespace,
+    need_own_cluster,
+    refuse_unlisted_context,
+)
+from clusters.kwok import pretended_nodes
+from clusters.own_clusters import own_control_plane
+from clusters.requirements import CONTROL_PLANE
+
+__all__ = ["cluster", "kubectl", "namespace"]
+
+
+@pytest.hookimpl
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    refuse_unlisted_context()
+    mark_level(items, Path(__file__).parent, "cluster")
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """The run's own control plane, whose parts a test may end and start again."""
+    need_own_cluster(CONTROL_PLANE)
+    with own_control_plane() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pretended_pools(control_plane: ControlPlane) -> Iterator[Sequence[str]]:
+    """The names of nodes that only pretend, one in each pool; `clusters.stages` is what they do."""
+    with pretended_nodes(control_plane) as names:
+        yield names

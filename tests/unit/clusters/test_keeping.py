@@ -1,0 +1,66 @@
+"""What is costly is made once, and never seen half made."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from clusters.keeping import key_of, made_once
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "deploytune" / "things"
+
+
+def test_a_recipe_is_made_once_and_a_changed_one_again() -> None:
+    made: list[str] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder.name)
+        (folder / "thing").touch()
+
+    first = made_once("things", {"pin": 1}, make)
+    again = made_once("things", {"pin": 1}, make)
+    changed = made_once("things", {"pin": 2}, make)
+
+    assert first == again != changed
+    assert len(made) == 2
+    assert (changed / "thing").exists()
+
+
+def test_a_failure_leaves_nothing_that_looks_made(cache: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        made_once("things", {}, fail)
+
+    assert [] == [path for path in cache.iterdir() if path.name != "lock"]
+
+
+def test_two_that_ask_at_once_make_it_once() -> None:
+    together = threading.Barrier(2)
+    made: list[int] = []
+    found: list[Path] = []
+
+    def ask() -> None:
+        together.wait(timeout=10)
+        found.append(made_once("things", {}, lambda _folder: made.append(1)))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+
+    assert len(made) == 1
+    assert len(set(found)) == 1
+    assert len(found) == 2
+
+
+def test_the_order_of_a_recipes_keys_does_not_matter() -> None:
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
