@@ -1,0 +1,1 @@
+"""The port on a cluster: attempts are Pods, records are TuningTrials."""

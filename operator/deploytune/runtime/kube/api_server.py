@@ -1,0 +1,289 @@
+"""The API server as a few calls on plain JSON, with time-outs, repetition and our own errors.
+
+`kubernetes.aio` reads the kubeconfig or the service account, renews tokens, and holds the TLS
+connections; of its client only the REST layer is used. Its typed calls turn every answer into
+model objects, which costs several times the parsing of the JSON; its dynamic client asks for all
+API groups at the start and wraps every field. Neither bounds a call's time by itself, and errors
+of the connection pass through both as aiohttp's.
+
+Every call may be repeated without harm: objects are created under fixed names, deletions and
+patches say which object they mean, applied fields stay the same. So a call that got no answer is
+made again, and an answer that was lost shows as `AlreadyExistsError`, `NotFoundError` or
+`ConflictError` at the repetition, which the caller must be ready for in any case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import ClientError, ClientTimeout
+from kubernetes.aio.client import ApiClient
+
+from deploytune.runtime.kube.errors import (
+    ConflictError,
+    ExpiredError,
+    NotFoundError,
+    NotLeadingError,
+    RefusedError,
+    UnavailableError,
+    error_of,
+    in_one_line,
+)
+from deploytune.runtime.kube.patience import Patience
+from deploytune.runtime.kube.resources import PODS, Resource
+from deploytune.state.pods.labels import MANAGER
+
+Json = dict[str, Any]
+
+RequestObserver = Callable[[str, int | None], None]
+"""Told of every request: its verb, and the code of its answer, None if there was none."""
+
+WriteGuard = Callable[[], bool]
+"""Says whether this process may write now."""
+
+_PAGE = 500
+_PLAIN = "application/json"
+_APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_JSON_PATCH = "application/json-patch+json"
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+_READS = ("get", "list")
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """Which object is meant, and how it goes; what is None is left to the API server."""
+
+    uid: str | None = None
+    resource_version: str | None = None
+    propagation: str = "Background"
+    grace_seconds: int | None = None
+
+    def to_options(self) -> Json:
+        """Return it as DeleteOptions."""
+        conditions = {"uid": self.uid, "resourceVersion": self.resource_version}
+        options: Json = {
+            "preconditions": {key: value for key, value in conditions.items() if value is not None},
+            "propagationPolicy": self.propagation,
+        }
+        if self.grace_seconds is not None:
+            options["gracePeriodSeconds"] = self.grace_seconds
+        return options
+
+
+@dataclass(frozen=True)
+class _Call:
+    verb: str
+    path: str
+    query: Mapping[str, str | int] | None = None
+    body: Json | Sequence[Json] | None = None
+    content_type: str = _PLAIN
+
+
+class ApiServer:
+    """Calls on any kind of object; those that write are refused where the guard says no."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        patience: Patience | None = None,
+        observer: RequestObserver | None = None,
+        may_write: WriteGuard | None = None,
+    ) -> None:
+        """Use a client that is already configured; it stays the caller's to close."""
+        self._client = client
+        self._patience = patience or Patience()
+        self._observe = observer or (lambda _verb, _code: None)
+        self._may_write = may_write or (lambda: True)
+
+    def with_patience(self, patience: Patience) -> ApiServer:
+        """Return the same server with other time-outs, and no guard: for the Lease's own calls."""
+        return ApiServer(self._client, patience=patience, observer=self._observe)
+
+    def guarded_by(self, may_write: WriteGuard) -> ApiServer:
+        """Return the same server that writes only while the guard says yes."""
+        return ApiServer(
+            self._client, patience=self._patience, observer=self._observe, may_write=may_write
+        )
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Json:
+        """Return an object.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        return await self._json(_Call("get", resource.path(namespace, name)))
+
+    async def find(self, resource: Resource, namespace: str | None, name: str) -> Json | None:
+        """Return an object, None if it is not there."""
+        try:
+            return await self.get(resource, namespace, name)
+        except NotFoundError:
+            return None
+
+    async def list_all(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        page: int = _PAGE,
+    ) -> list[Json]:
+        """Return all objects that the selectors match, page by page, of one moment.
+
+        When the pages outlive what the server keeps, the list is made again, in one piece.
+        """
+        query: dict[str, str | int] = {"limit": page}
+        query |= {"labelSelector": labels} if labels else {}
+        query |= {"fieldSelector": fields} if fields else {}
+        call = _Call("list", resource.path(namespace), query)
+        try:
+            return await self._pages(call)
+        except ExpiredError:
+            del query["limit"]
+            return await self._pages(call)
+
+    async def create(self, resource: Resource, namespace: str | None, body: Json) -> Json:
+        """Create an object and return it as the server has it.
+
+        Raises:
+            AlreadyExistsError: one of this name is there.
+            RefusedError: a quota, an admission rule, a missing right or a bad field is against it.
+        """
+        path = resource.path(namespace)
+        return await self._json(_Call("create", path, {"fieldManager": MANAGER}, body))
+
+    async def update(self, resource: Resource, namespace: str | None, body: Json) -> Json:
+        """Replace an object by a changed copy of what was read; its resourceVersion decides.
+
+        Raises:
+            ConflictError: it has changed since.
+        """
+        path = resource.path(namespace, body["metadata"]["name"])
+        return await self._json(_Call("update", path, {"fieldManager": MANAGER}, body))
+
+    async def apply(
+        self, resource: Resource, namespace: str | None, body: Json, subresource: str = ""
+    ) -> Json:
+        """Apply our fields of an object, and no others; what another manager set is overruled.
+
+        A resourceVersion in the body is a precondition.
+
+        Raises:
+            ConflictError: it has changed since.
+        """
+        path = resource.path(namespace, body["metadata"]["name"], subresource)
+        query = {"fieldManager": MANAGER, "force": "true"}
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+        return await self._json(_Call("patch", path, query, whole, _APPLY))
+
+    async def json_patch(
+        self, resource: Resource, namespace: str | None, name: str, operations: Sequence[Json]
+    ) -> Json:
+        """Perform the operations of a JSON patch, all or none.
+
+        Raises:
+            ConflictError: one of its `test` operations does not hold.
+        """
+        path = resource.path(namespace, name)
+        query = {"fieldManager": MANAGER}
+        try:
+            return await self._json(_Call("patch", path, query, operations, _JSON_PATCH))
+        except RefusedError as error:
+            if error.is_failed_test:
+                raise ConflictError("the object has changed since it was read") from error
+            raise
+
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, deletion: Deletion
+    ) -> None:
+        """Delete an object; it may stay for its grace and its finalizers.
+
+        Raises:
+            NotFoundError: it is not there.
+            ConflictError: the object of this name is not the one that is meant.
+        """
+        path = resource.path(namespace, name)
+        await self._send(_Call("delete", path, None, deletion.to_options()))
+
+    async def logs(self, namespace: str, pod: str, container: str, lines: int) -> str:
+        """Return the last lines that a container of a Pod has written."""
+        query: dict[str, str | int] = {"container": container, "tailLines": lines}
+        content = await self._send(_Call("get", PODS.path(namespace, pod, "log"), query))
+        return content.decode(errors="replace")
+
+    async def _pages(self, call: _Call) -> list[Json]:
+        items: list[Json] = []
+        query = dict(call.query or {})
+        while True:
+            answer = await self._json(replace(call, query=query))
+            items += answer["items"]
+            token = answer["metadata"].get("continue")
+            if not token:
+                return items
+            query["continue"] = token
+
+    async def _json(self, call: _Call) -> Json:
+        answer: Json = json.loads(await self._send(call))
+        return answer
+
+    async def _send(self, call: _Call) -> bytes:
+        """Make a call until it is answered, or patience is at its end."""
+        failed = 0
+        while True:
+            if call.verb not in _READS and not self._may_write():
+                raise NotLeadingError("the Lease is not held: nothing may be written")
+            try:
+                return await self._request(call)
+            except UnavailableError as error:
+                failed += 1
+                pause = self._patience.pause_after(failed, error.retry_after_seconds)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+
+    async def _request(self, call: _Call) -> bytes:
+        headers = {**self._client.default_headers, "Accept": _PLAIN}
+        headers["Content-Type"] = call.content_type
+        try:
+            await self._client.update_params_for_auth(
+                headers, [], ["BearerToken"], call.path, call.verb, None
+            )
+            response = await self._client.rest_client.request(
+                _METHODS[call.verb], self._url(call), headers, call.body, None, self._time_out()
+            )
+            content: bytes = await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
+            self._observe(call.verb, None)
+            raise UnavailableError(_no_answer(call, error)) from error
+        self._observe(call.verb, response.status)
+        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise error_of(response.status, response.headers, content)
+        return content
+
+    def _url(self, call: _Call) -> str:
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        return f"{self._client.configuration.host}{call.path}{query}"
+
+    def _time_out(self) -> ClientTimeout:
+        patience = self._patience
+        return ClientTimeout(total=patience.call_seconds, sock_connect=patience.connect_seconds)
+
+
+def _no_answer(call: _Call, error: Exception) -> str:
+    why = str(error) or type(error).__name__
+    return in_one_line(f"the API server gave no answer to {call.verb} {call.path}: {why}")

@@ -1,0 +1,31 @@
+"""The kinds of objects that deploytune reads and writes, and where the API server keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from deploytune.api.tuning import API_VERSION
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of object by its API version and plural."""
+
+    api_version: str
+    plural: str
+    kind: str
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """Return the path of all its objects, of a namespace's, of one, or of a part of one."""
+        root = "apis" if "/" in self.api_version else "api"
+        scope = () if namespace is None else ("namespaces", namespace)
+        parts = (root, *self.api_version.split("/"), *scope, self.plural, name, subresource)
+        return "/" + "/".join(quote(part, safe="") for part in parts if part)
+
+
+TUNINGS = Resource(API_VERSION, "deploymenttunings", "DeploymentTuning")
+TRIALS = Resource(API_VERSION, "tuningtrials", "TuningTrial")
+PODS = Resource("v1", "pods", "Pod")
+EVENTS = Resource("v1", "events", "Event")
+LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
