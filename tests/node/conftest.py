@@ -15,8 +15,13 @@ from clusters.fixtures import (
     need_own_cluster,
     refuse_unlisted_context,
 )
+from clusters.images import Image, build_image
+from clusters.kubectl import Kubectl
 from clusters.node_clusters import NodeCluster, own_node_cluster
 from clusters.requirements import NODES
+from node.operating import DETERMINISTIC_TRIAL
+from pod_builders import digits_files
+from project_images import OPERATOR, TRIAL
 
 __all__ = ["cluster", "kubectl", "namespace"]
 
@@ -39,3 +44,34 @@ def node_cluster() -> Iterator[NodeCluster]:
 def control_plane(node_cluster: NodeCluster) -> ControlPlane:
     """The control plane of the nodes."""
     return node_cluster.control_plane
+
+
+@pytest.fixture(scope="session")
+def deterministic_image(node_cluster: NodeCluster) -> Image:
+    """The deterministic trial program as an image, on every node."""
+    image = build_image(DETERMINISTIC_TRIAL)
+    node_cluster.import_images([image])
+    return image
+
+
+@pytest.fixture(scope="session")
+def operator_image(node_cluster: NodeCluster) -> Image:
+    image = build_image(OPERATOR)
+    node_cluster.import_images([image])
+    return image
+
+
+@pytest.fixture(scope="session")
+def trial_image(node_cluster: NodeCluster) -> Image:
+    image = build_image(TRIAL)
+    node_cluster.import_images([image])
+    return image
+
+
+@pytest.fixture
+def digits(kubectl: Kubectl) -> Kubectl:
+    """kubectl in a namespace that holds the models and data of the digits example."""
+    for name, files in digits_files().items():
+        sources = [f"--from-file={file}" for file in files]
+        kubectl.run("create", "configmap", name, *sources)
+    return kubectl

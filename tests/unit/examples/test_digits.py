@@ -1,0 +1,46 @@
+"""The digits example asks a cluster what it asks one machine, and brings all its files along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pod_builders import DIGITS, digits_files, digits_tuning
+
+from deploytune.api.reading import parse_tuning
+from deploytune.api.rules import check_stock_trial, check_tuning
+
+MOST_BYTES_OF_A_CONFIG_MAP = 2**20
+
+
+def local_tuning() -> dict[str, Any]:
+    template = (DIGITS / "tuning.template.yaml").read_text(encoding="utf-8")
+    filled = template.replace("RATE_PER_SECOND", "30").replace("LATENCY_LIMIT_MS", "25")
+    tuning: dict[str, Any] = yaml.safe_load(filled)
+    return tuning
+
+
+def test_the_cluster_is_asked_the_question_of_one_machine() -> None:
+    asked = ("objectives", "constraints", "searchSpace", "algorithm", "workload")
+    local, cluster = local_tuning()["spec"], digits_tuning()["spec"]
+    assert {field: local[field] for field in asked} == {field: cluster[field] for field in asked}
+
+
+def test_the_tuning_for_a_cluster_keeps_every_rule() -> None:
+    source = "tuning.cluster.yaml"
+    tuning = parse_tuning((DIGITS / source).read_text(encoding="utf-8"), source)
+    check_tuning(tuning)
+    check_stock_trial(tuning)
+
+
+def test_the_volume_brings_every_file_of_the_workload_to_its_path() -> None:
+    workload = digits_tuning()["spec"]["workload"]
+    named = {model["source"] for model in workload["models"]}
+    named |= {workload["evaluationData"], workload["calibrationData"]}
+    brought = [path for paths in digits_files().values() for path in paths]
+    assert {DIGITS / name for name in named} == set(brought)
+
+
+def test_every_config_map_is_within_what_one_may_hold() -> None:
+    for name, paths in digits_files().items():
+        assert sum(path.stat().st_size for path in paths) < MOST_BYTES_OF_A_CONFIG_MAP, name
