@@ -11,4 +11,5 @@ class ExitCode(IntEnum):
     ANSWER = 0
     BAD_INPUT = 2
     NOTHING_FEASIBLE = 3
+    LEASE_LOST = 4
     INTERRUPTED = 130

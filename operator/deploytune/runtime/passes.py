@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 10.0
 async def run_pass(runtime: Runtime, observer: Observer | None = None) -> Decision:
     """Make one pass and return what was decided and done."""
     world = await runtime.gather()
-    decision = await asyncio.to_thread(decide, world)  # a proposal may fit a model
+    decision = await asyncio.to_thread(_decide, world)  # a proposal may fit a model
     await _perform(runtime, decision)
     if observer is not None:
         observer(world, decision)
@@ -44,6 +44,13 @@ async def run_until_finished(
         wake_after = decision.wake_after_seconds
         pause = heartbeat_seconds if wake_after is None else min(heartbeat_seconds, wake_after)
         await runtime.wait_for_change(pause)
+
+
+def _decide(world: World) -> Decision:
+    try:
+        return decide(world)
+    except StopIteration as error:  # a future does not take it: the pass would never end
+        raise RuntimeError("a decision ran out of an iterator") from error
 
 
 async def _perform(runtime: Runtime, decision: Decision) -> None:

@@ -1,0 +1,1 @@
+"""What is told about tunings beside their status: Kubernetes Events, logs."""
