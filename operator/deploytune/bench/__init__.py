@@ -1,0 +1,1 @@
+"""Benchmarks that a stranger can run again: what the operator costs in a cluster."""
