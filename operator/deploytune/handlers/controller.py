@@ -157,7 +157,9 @@ class Controller:
         if decision.status_changed:
             await tell(self._api, metadata, tuning.status, decision.status, self._clock())
         await let_go(self._api, runtime.listed_pods, decision.trials, retention)
-        return _AT_ONCE if decision.is_finished else decision.wake_after_seconds
+        if decision.is_finished or runtime.was_refused:
+            return _AT_ONCE
+        return decision.wake_after_seconds
 
     def _runtime(self, key: TuningKey, tuning: DeploymentTuning) -> KubeRuntime:
         known, memory = self._memories.get(key, (None, TuningMemory()))

@@ -105,8 +105,9 @@ def _waiting(world: World, trials: tuple[TuningTrial, ...]) -> Iterator[Trouble]
         if ends is None or ends > world.now or attempt.wait is None:
             continue
         pod = attempt.place.pod if attempt.place is not None else str(attempt.trial_index)
-        message = f"Pod {pod}: {attempt.wait.message}"
-        yield Trouble(_REASONS[attempt.wait.kind], message, pools.get(attempt.trial_index))
+        pool = pools.get(attempt.trial_index)
+        message = f"Pod {pod} of pool {pool}: {attempt.wait.message}"
+        yield Trouble(_REASONS[attempt.wait.kind], message, pool)
 
 
 def _misconfigured(world: World, trials: tuple[TuningTrial, ...]) -> Iterator[Trouble]:

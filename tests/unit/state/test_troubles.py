@@ -71,7 +71,7 @@ def test_a_wait_degrades_once_its_patience_has_run_out(
     late = _in_cluster(None, [a_trial()], attempts, now=patience_seconds)
     assert ("False", "AsExpected", "") == _degraded(early)
     assert 1.0 == early.wake_after_seconds
-    assert ("True", reason, "Pod tune-0-0: why") == _degraded(late)
+    assert ("True", reason, "Pod tune-0-0 of pool local: why") == _degraded(late)
 
 
 @pytest.mark.parametrize("kind", [WaitKind.GATED, WaitKind.STARTING])

@@ -68,11 +68,17 @@ class KubeRuntime:
         self._trials: dict[int, TuningTrial] = {}
         self._pods: dict[tuple[int, int], Json] = {}
         self._listed: Sequence[Json] = ()
+        self._was_refused = False
 
     @property
     def listed_pods(self) -> Sequence[Json]:
         """The trial Pods of tunings of this name, as `gather` has found them."""
         return self._listed
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether a Pod was refused since this was made: what to do about it is not decided yet."""
+        return self._was_refused
 
     async def gather(self) -> World:
         """Return the trials on record and the Pods there are; the tuning is as it was given."""
@@ -131,6 +137,7 @@ class KubeRuntime:
             if error.is_namespace_ending:
                 raise
             self._memory.refuse(trial.spec.pool, str(error), datetime.now(UTC))
+            self._was_refused = True
         else:
             self._memory.admit(trial.spec.pool)
 
