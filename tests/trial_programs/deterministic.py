@@ -37,11 +37,18 @@ _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(
 
 def main() -> None:
     """Do what the request's parameters say."""
+    _heed_sigterm()
     request = decode_request(os.environ[REQUEST_VARIABLE])
     _say(encode_breadcrumb(Breadcrumb(stage=Stage.BUILD)))
     Path(os.environ[SCRATCH_VARIABLE], "artefact").write_bytes(b"x" * 1000)
     _DEEDS[str(request.parameters.get("kind", "measure"))](request)
     _report(request)
+
+
+def _heed_sigterm() -> None:
+    """End at SIGTERM in a container too, whose first process has no default action for it."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
 
 
 def _measure(_request: TrialRequest) -> None:
@@ -59,6 +66,12 @@ def _crash(_request: TrialRequest) -> NoReturn:
 
 def _hang(_request: TrialRequest) -> None:
     time.sleep(FOREVER_SECONDS)
+
+
+def _hang_at_first(request: TrialRequest) -> None:
+    """The first attempt hangs, the others measure."""
+    if request.attempt == 0:
+        _hang(request)
 
 
 def _ignore_sigterm(_request: TrialRequest) -> None:
@@ -86,8 +99,26 @@ def _daemonise(_request: TrialRequest) -> None:
     Path("/dev/shm", name).write_bytes(b"left")
 
 
+def _watchdog(request: TrialRequest) -> None:
+    """Report what a trial's own watchdog does."""
+    message = "stage Measure took longer than its 600 s"
+    _end(request, OutcomeKind.TIMED_OUT, Cause.STAGE_DEADLINE, message, stage=Stage.MEASURE)
+
+
+def _build_failed(request: TrialRequest) -> None:
+    message = "no implementation of the operator"
+    _end(request, OutcomeKind.CRASHED, Cause.BUILD_FAILED, message, stage=Stage.BUILD)
+
+
 def _misconfigured(request: TrialRequest) -> None:
     _end(request, OutcomeKind.MISCONFIGURED, Cause.BAD_PARAMETER, "no such thing")
+
+
+def _flaky(request: TrialRequest) -> None:
+    """Its device fails the first time."""
+    if request.attempt == 0:
+        _end(request, OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT, "the device failed")
+    _report(request)
 
 
 def _silent(_request: TrialRequest) -> NoReturn:
@@ -104,11 +135,15 @@ _DEEDS = {
     "slow": _slow,
     "crash": _crash,
     "hang": _hang,
+    "hang-at-first": _hang_at_first,
     "ignore-sigterm": _ignore_sigterm,
     "allocate": _allocate,
     "child-allocates": _child_allocates,
     "daemonise": _daemonise,
+    "watchdog": _watchdog,
+    "build-failed": _build_failed,
     "misconfigured": _misconfigured,
+    "flaky": _flaky,
     "silent": _silent,
     "kill-guard": _kill_guard,
 }
@@ -136,6 +171,7 @@ def _end(
     cause: Cause | None,
     message: str,
     values: dict[str, float] | None = None,
+    stage: Stage = Stage.REPORT,
 ) -> NoReturn:
     report = TrialReport(
         trial=request.trial,
@@ -144,7 +180,7 @@ def _end(
         outcome=outcome,
         cause=cause,
         message=message,
-        stage=Stage.REPORT,
+        stage=stage,
         metrics={key: Measurement(value=value) for key, value in (values or {}).items()},
     )
     _say(encode_report(report))
