@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -60,7 +61,8 @@ def _responding(
     left = iter(answers)
 
     async def respond(request: web.Request) -> web.Response:
-        body = json.loads(await request.text() or "null")
+        read = yaml.safe_load if "yaml" in request.content_type else json.loads
+        body = read(await request.text() or "null")
         requests.append((request.method, request.path, dict(request.query), body))
         answer = next(left)
         if answer.is_cut and request.transport is not None:

@@ -66,6 +66,8 @@ HOSTILE = {
     "other-index": a_report("other-index", index=7),
     "other-trial": a_report("another"),
     "other-attempt": a_report("other-attempt", attempt=3),
+    "negative": a_report("negative", metrics={**METRICS, "server_memory_mib": {"value": -1e15}}),
+    "long-key": a_report("long-key", facts={"k" * 1100: 1}),
     "no-such-outcome": a_report("no-such-outcome", outcome="Best"),
     "no-metrics": a_report("no-metrics", metrics={}),
     "over-the-limit": a_report(
@@ -87,6 +89,23 @@ def a_reporting(tuning: str, message: str) -> dict[str, Any]:
 def operator(cluster: Access, namespace: Namespace, tmp_path: Path) -> Iterator[OperatorProcess]:
     with an_operator(cluster, tmp_path, namespace.name) as running:
         yield running
+
+
+UNUSUAL = {
+    "emoji": a_report("emoji", message="done \N{HUGGING FACE}", facts={"\N{HUGGING FACE}": 1}),
+    "not-printable": a_report("not-printable", message="a\x7fb\x85c\u2028d\ufeffe\x00"),
+}
+
+
+def test_an_honest_report_may_hold_any_character(
+    kubectl: Kubectl, operator: OperatorProcess
+) -> None:
+    kubectl.apply(*(a_reporting(*each) for each in UNUSUAL.items()))
+
+    tunings = {name: until_finished(kubectl, name, seconds=90) for name in UNUSUAL}
+
+    first = {name: tuning["status"]["outcomes"].get("Feasible") for name, tuning in tunings.items()}
+    assert dict.fromkeys(UNUSUAL, 1) == first, operator.log.read_text()
 
 
 def test_a_hostile_report_is_invalid_and_the_tuning_goes_on(

@@ -24,7 +24,7 @@ from deploytune.contract.stages import Stage
 
 NUMBERS = st.floats(-1e15, 1e15)
 SECONDS = st.floats(0, 1e15)
-KEYS = st.text(max_size=200)
+KEYS = st.text(min_size=1, max_size=200)
 SCALARS = st.booleans() | st.integers(-(2**60), 2**60) | NUMBERS | st.text(max_size=1024)
 
 MEASUREMENTS = st.builds(Measurement, value=NUMBERS, half_width=st.none() | SECONDS)

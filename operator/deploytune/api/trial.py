@@ -135,6 +135,13 @@ class TuningTrial(ContractModel):
     spec: TrialSpecRecord = Field(description="what is tried; immutable")
     status: TrialStatusRecord = Field(default=TrialStatusRecord(), description="how it ended")
 
+    def record_of(self, attempt: int) -> AttemptRecord | None:
+        """Return the record that tells of an attempt, None if it is not on record.
+
+        A record of several attempts that ended alike carries the number of the last.
+        """
+        return next((one for one in self.status.attempts if one.attempt >= attempt), None)
+
     @property
     def is_finished(self) -> bool:
         """Whether its outcome is on record."""

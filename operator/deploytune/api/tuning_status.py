@@ -23,7 +23,7 @@ class LimitMargin(ContractModel):
     metric: Text = Field(description="key of the metric")
     limit: Number = Field(description="the bound that must not be crossed")
     value: Number | None = Field(default=None, description="as measured; absent if it was not")
-    margin: Number | None = Field(
+    margin: Annotated[float, Field(ge=-2e15, le=2e15)] | None = Field(
         default=None, description="distance to the limit in the metric's unit, positive inside"
     )
 

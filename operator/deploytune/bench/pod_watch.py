@@ -71,8 +71,9 @@ class PodWatch:
             buffered = b""
             async for chunk in response.content.iter_any():
                 *lines, buffered = (buffered + chunk).split(b"\n")
-                for line in lines:
-                    self._note(json.loads(line)["object"])
+                for event in map(json.loads, lines):
+                    if event["type"] != "ERROR":  # after which the watch ends, and begins anew
+                        self._note(event["object"])
 
     def _note(self, pod: dict[str, Any]) -> None:
         metadata = pod["metadata"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from deploytune.contract.models import ContractModel, Name, ScalarField, SpentSeconds
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.request import CONTRACT_VERSION
 from deploytune.contract.stages import Stage
+
+Key = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Measurement(ContractModel):
@@ -49,8 +53,8 @@ class TrialReport(ContractModel):
     message: str = Field(default="", max_length=1024)
     stage: Stage
     uncertain: bool = False
-    metrics: dict[str, Measurement] = Field(default_factory=dict, max_length=128)
+    metrics: dict[Key, Measurement] = Field(default_factory=dict, max_length=128)
     stage_seconds: dict[Stage, SpentSeconds] = Field(default_factory=dict)
     waited_seconds: SpentSeconds = 0.0
-    facts: dict[str, ScalarField] = Field(default_factory=dict, max_length=64)
+    facts: dict[Key, ScalarField] = Field(default_factory=dict, max_length=64)
     dropped: tuple[str, ...] = Field(default=(), max_length=8)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from deploytune.api.field_errors import read_as
-from deploytune.api.tuning import Metadata, TuningStatus
+from deploytune.api.tuning import Metadata
 from deploytune.contract.errors import ClusterError, InvalidTuningError
 from deploytune.handlers.endings import is_finished
 from deploytune.handlers.keys import TuningKey
@@ -24,6 +24,7 @@ from deploytune.runtime.kube.errors import (
     ExpiredError,
     NotFoundError,
 )
+from deploytune.runtime.kube.objects import read_status
 from deploytune.runtime.kube.resources import TUNINGS
 from deploytune.state.failures import reconcile_failed, refused_spec
 
@@ -53,7 +54,7 @@ class Failures:
         Raises:
             ConflictError: the tuning has changed since it was read.
         """
-        metadata, before, now = _metadata(found), _status(found), self._clock()
+        metadata, before, now = _metadata(found), read_status(found), self._clock()
         after = refused_spec(before, error, metadata.generation, now)
         await write_and_tell(self._api, metadata, before, after, now)
 
@@ -66,25 +67,17 @@ class Failures:
             return
         try:
             await self._tell(key, error)
-        except ClusterError as untold:
+        except (ClusterError, InvalidTuningError) as untold:  # what cannot be read is not replaced
             _log.warning("the failure is not in the status: %s", untold, extra=about(*key))
 
     async def _tell(self, key: TuningKey, error: Exception) -> None:
         found = await self._api.find(TUNINGS, key.namespace, key.name)
         if found is None or is_finished(found):
             return
-        metadata, before, now = _metadata(found), _status(found), self._clock()
+        metadata, before, now = _metadata(found), read_status(found), self._clock()
         after = reconcile_failed(before, error, metadata.generation, now)
         await write_and_tell(self._api, metadata, before, after, now)
 
 
 def _metadata(found: Json) -> Metadata:
     return read_as(Metadata, found["metadata"], "metadata")
-
-
-def _status(found: Json) -> TuningStatus | None:
-    """Return the status, None if there is none or it cannot be read: it is derived, not kept."""
-    try:
-        return read_as(TuningStatus, found["status"], "status")
-    except (KeyError, InvalidTuningError):
-        return None

@@ -23,6 +23,9 @@ from deploytune.state.pods.labels import RESULT_FINALIZER, TRIAL_PODS, TUNING, s
 SWEEP_SECONDS = 300.0
 EVERYWHERE: Sequence[str | None] = (None,)
 
+_LOOKS = 5
+"""How often a Pod that changes meanwhile is read again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,9 @@ async def release_pod(api: ApiServer, pod: Mapping[str, Any]) -> None:
     metadata = pod["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
     with suppress(NotFoundError):
-        while RESULT_FINALIZER in metadata.get("finalizers", ()):
+        for _ in range(_LOOKS):
+            if RESULT_FINALIZER not in metadata.get("finalizers", ()):
+                break
             try:
                 await api.json_patch(PODS, namespace, name, _without_finalizer(metadata))
             except ConflictError:

@@ -32,6 +32,7 @@ from deploytune.contract.codec import decode_message
 from deploytune.contract.errors import TrialContractError
 from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.limits import Limit
+from deploytune.contract.metrics import METRICS, split_metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Breadcrumb, TrialReport
 from deploytune.contract.stages import Stage
@@ -113,8 +114,9 @@ def _gather(
         else:
             if isinstance(message, Breadcrumb):
                 breadcrumb = message
-            elif (broken := _why_another(message, identity)) is None:
-                report = message
+            else:
+                broken = _why_another(message, identity) or _why_impossible(message)
+                report = message if broken is None else None
     return _Evidence(identity, ending, earlier, report, breadcrumb, broken)
 
 
@@ -124,6 +126,14 @@ def _why_another(report: TrialReport, identity: AttemptIdentity) -> str | None:
     if found == expected:
         return None
     return f"report must be of trial, index, attempt {expected}, got {found}"
+
+
+def _why_impossible(report: TrialReport) -> str | None:
+    """Return why figures cannot be: no metric that deploytune knows is ever negative."""
+    for key, measured in report.metrics.items():
+        if split_metric_key(key)[0] in METRICS and measured.value < 0:
+            return f"report must not have a negative {key}, got {measured.value:g}"
+    return None
 
 
 def _out_of_memory(evidence: _Evidence) -> Verdict | None:

@@ -1,12 +1,13 @@
 """One pass as one pure function: from what there is to everything that is to be done.
 
-observe -> settle what ended -> look ahead: halt, search, confirm -> start -> status
+observe -> settle what ended -> withdraw what cannot run any more -> look ahead: halt, search,
+confirm -> start -> status
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deploytune.api.conditions import Reason
@@ -19,7 +20,7 @@ from deploytune.state.observe import Observation, observe
 from deploytune.state.outlook import Outlook, look_ahead
 from deploytune.state.plan import CONFIRMING, NextAttempt, next_attempts
 from deploytune.state.pods.template import template_digest
-from deploytune.state.pools import room_for
+from deploytune.state.pools import room_for, stand_aside
 from deploytune.state.requests import build_request
 from deploytune.state.settle import settle
 from deploytune.state.status import status_of
@@ -30,6 +31,7 @@ from deploytune.state.troubles import (
     patience_ends,
     retry_at,
 )
+from deploytune.state.withdrawals import withdraw
 from deploytune.state.world import Attempt, World
 
 
@@ -64,18 +66,20 @@ def decide(world: World) -> Decision:
     """Return everything that is to be done now."""
     spec = world.tuning.spec
     problem = problem_of(spec)
-    observation = observe(world)
-    settled = settle(problem, world.tuning, world.trials, observation.ended)
+    settled = settle(problem, world.tuning, world.trials, observe(world).ended)
     trials = _merge(world.trials, settled)
+    withdrawn = withdraw(world, trials)
+    world = replace(world, trials=_merge(trials, withdrawn))
+    trials, observation = world.trials, observe(world)
     outlook = look_ahead(world, problem, trials, len(observation.running))
-    ends, end_requests = _ends(world, outlook.course, observation, settled)
+    ends, end_requests = _ends(world, outlook.course, observation)
     trials = _merge((*trials, *outlook.creations), end_requests)
     starts, held_back = _starts(world, outlook.course, trials, observation)
     status = status_of(
         world, problem, trials, outlook.candidate, outlook.course, _search_stage(outlook, trials)
     )
     return Decision(
-        trial_writes=_merge(settled, end_requests),
+        trial_writes=_in_order(_merge((*settled, *withdrawn), end_requests)),
         ends=ends,
         creations=outlook.creations,
         starts=starts,
@@ -88,14 +92,10 @@ def decide(world: World) -> Decision:
 
 
 def _ends(
-    world: World,
-    course: Course,
-    observation: Observation,
-    settled: tuple[TuningTrial, ...],
+    world: World, course: Course, observation: Observation
 ) -> tuple[tuple[AttemptKey, ...], tuple[TuningTrial, ...]]:
     """Return the attempts to end, and their trials with the request on record."""
     ends = [_key(stray) for stray in observation.stray if not _is_being_deleted(stray)]
-    known = {trial.spec.index: trial for trial in settled}
     requests = []
     for trial, attempt in observation.running:
         why = _why_end(world, course, trial, attempt)
@@ -104,10 +104,9 @@ def _ends(
         if not _is_being_deleted(attempt):
             ends.append(_key(attempt))
         request = EndRequest(attempt=attempt.attempt, why=why)
-        recorded = known.get(trial.spec.index, trial)
-        if recorded.status.end_requested != request and not _is_being_deleted(attempt):
-            status = recorded.status.replace(end_requested=request)
-            requests.append(recorded.model_copy(update={"status": status}))
+        if trial.status.end_requested != request and not _is_being_deleted(attempt):
+            status = trial.status.replace(end_requested=request)
+            requests.append(trial.model_copy(update={"status": status}))
     return tuple(ends), tuple(requests)
 
 
@@ -139,9 +138,11 @@ def _starts(
     running = [trial for trial, _ in observation.running]
     busy = {trial.spec.index for trial in running}
     waiting = (t for t in trials if not t.is_finished and t.spec.index not in busy)
-    room = room_for(world.tuning.spec, world.parallel_trials - len(observation.stray), running)
-    waits = {refusal.pool: retry_at(refusal) for refusal in world.refusals}
     blocked = closed_pools(course.degraded_by)
+    places = world.parallel_trials - len(observation.stray)
+    aside = frozenset(stand_aside(world, blocked))
+    room = room_for(world.tuning.spec, places, running, aside=aside)
+    waits = {refusal.pool: retry_at(refusal) for refusal in world.refusals}
     starts, held_back = [], []
     for attempt in next_attempts(world.tuning, waiting):
         pool = attempt.trial.spec.pool
@@ -175,6 +176,17 @@ def _search_stage(outlook: Outlook, trials: tuple[TuningTrial, ...]) -> str | No
         return CONFIRMING
     proposed = [trial for trial in trials if trial.spec.purpose is not Purpose.CONFIRM]
     return proposed[-1].spec.proposal.search_stage if proposed else None
+
+
+def _in_order(trials: tuple[TuningTrial, ...]) -> tuple[TuningTrial, ...]:
+    """Return trials in the order of completion, which has no gap wherever writing them stops."""
+    last = len(trials) + max((t.status.completion_index or 0 for t in trials), default=0)
+    return tuple(sorted(trials, key=lambda t: _place(t, last)))
+
+
+def _place(trial: TuningTrial, last: int) -> int:
+    place = trial.status.completion_index
+    return last if place is None else place
 
 
 def _merge(

@@ -52,17 +52,12 @@ def _completion_index(trial: TuningTrial) -> int:
 
 
 def _unrecorded(unfinished: dict[int, TuningTrial], attempts: tuple[Attempt, ...]) -> list[Attempt]:
-    recorded = {
-        (trial.spec.index, record.attempt)
-        for trial in unfinished.values()
-        for record in trial.status.attempts
-    }
     return [
         attempt
         for attempt in attempts
         if attempt.ending is not None
         and attempt.trial_index in unfinished
-        and (attempt.trial_index, attempt.attempt) not in recorded
+        and unfinished[attempt.trial_index].record_of(attempt.attempt) is None
     ]
 
 

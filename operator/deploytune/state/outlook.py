@@ -15,7 +15,7 @@ from deploytune.search.problem import Problem
 from deploytune.state.conditions import Course
 from deploytune.state.confirm import MAX_CANDIDATES, Candidate, standing_candidate
 from deploytune.state.plan import propose_confirmations, propose_trials
-from deploytune.state.pools import Room, room_for
+from deploytune.state.pools import Room, room_for, stand_aside
 from deploytune.state.stopping import why_halted, why_search_ends
 from deploytune.state.troubles import Trouble, closed_pools, troubles_of
 from deploytune.state.world import World
@@ -43,7 +43,8 @@ def look_ahead(
     course = Course(degraded_by=troubles)
     closed = closed_pools(troubles)
     unfinished = [trial for trial in trials if not trial.is_finished]
-    room = room_for(world.tuning.spec, world.parallel_trials, unfinished, closed)
+    aside = frozenset(stand_aside(world, closed))
+    room = room_for(world.tuning.spec, world.parallel_trials, unfinished, closed, aside)
     search_ended_by = why_search_ends(problem, world, trials)
     if search_ended_by is None:
         proposed = propose_trials(world.tuning, problem, trials, room)

@@ -27,6 +27,7 @@ from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
 from deploytune.search.proposals import Proposal
 from deploytune.search.proposing import next_proposal
+from deploytune.state.back_off import doubled_seconds
 from deploytune.state.confirm import Candidate
 from deploytune.state.history import knowledge_of
 from deploytune.state.pods.template import template_digest
@@ -36,7 +37,8 @@ from deploytune.state.timestamps import from_timestamp
 
 CONFIRMING = "Confirming"
 
-_FIRST_BACK_OFF_SECONDS = 1.0
+_FIRST_BACK_OFF_SECONDS = 5.0  # a device plugin or a kubelet that starts again takes a while
+_FIRST_LOCAL_BACK_OFF_SECONDS = 1.0
 _FIRST_MENDING_SECONDS = 60.0
 _LONGEST_BACK_OFF_SECONDS = 300.0
 
@@ -132,10 +134,12 @@ def _back_off(records: tuple[AttemptRecord, ...]) -> timedelta:
     if last.outcome is OutcomeKind.MISCONFIGURED:
         first, times = _FIRST_MENDING_SECONDS, misconfigured_in_a_row(records)
     elif last.outcome is OutcomeKind.INFRASTRUCTURE and last.cause is not Cause.INTERRUPTED:
-        first, times = _FIRST_BACK_OFF_SECONDS, infrastructure_failures(records)
+        is_pod = last.pod is not None
+        first = _FIRST_BACK_OFF_SECONDS if is_pod else _FIRST_LOCAL_BACK_OFF_SECONDS
+        times = infrastructure_failures(records)
     else:
         return timedelta()
-    return timedelta(seconds=min(_LONGEST_BACK_OFF_SECONDS, first * 2 ** (times - 1)))
+    return timedelta(seconds=doubled_seconds(first, times, _LONGEST_BACK_OFF_SECONDS))
 
 
 def _search_trial(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import TuningSpec
+from deploytune.state.world import World
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,27 @@ class Room:
         return min(self.total, self.by_pool[pool])
 
 
+def stand_aside(world: World, closed: frozenset[str]) -> Iterator[int]:
+    """Yield the trials of closed pools that hold no node: other pools do not wait for them."""
+    bound = {a.trial_index for a in world.attempts if a.ending is None and a.is_bound}
+    for trial in world.trials:
+        if trial.spec.pool in closed and trial.spec.index not in bound:
+            yield trial.spec.index
+
+
 def room_for(
     spec: TuningSpec,
     parallel_trials: int,
-    holding: Iterable[TuningTrial],
+    trials: Iterable[TuningTrial],
     closed: frozenset[str] = frozenset(),
+    aside: frozenset[int] = frozenset(),
 ) -> Room:
-    """Return the room beside the trials that hold a place."""
-    held = Counter(trial.spec.pool for trial in holding)
+    """Return the room beside trials that have a place, those that stand aside in no other pool."""
+    trials = tuple(trials)
+    held = Counter(trial.spec.pool for trial in trials)
+    in_the_way = sum(trial.spec.index not in aside for trial in trials)
     return Room(
-        total=max(0, parallel_trials - held.total()),
+        total=max(0, parallel_trials - in_the_way),
         by_pool={
             pool.name: 0
             if pool.name in closed

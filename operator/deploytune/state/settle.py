@@ -7,7 +7,7 @@ waits for its user.
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from deploytune.api.trial import AttemptRecord, TrialStatusRecord, TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningSpec
@@ -17,6 +17,9 @@ from deploytune.search.violations import violation_of
 from deploytune.state.classify import AttemptIdentity, Verdict, classify
 from deploytune.state.timestamps import to_timestamp
 from deploytune.state.world import Attempt
+
+MOST_RECORDS = 50
+"""Attempts on record one by one; the oldest that ended alike are then told together."""
 
 
 def settle(
@@ -63,7 +66,7 @@ def _record(
     assert attempt.ending is not None, "only ended attempts are settled"
     verdict = classify(_identity(problem, trial, attempt), attempt.ending, trial.status.attempts)
     record = _attempt_record(verdict, attempt, accelerators_of(tuning.spec, trial))
-    attempts = (*trial.status.attempts, record)
+    attempts = _folded((*trial.status.attempts, record))
     status = trial.status.replace(
         attempts=attempts,
         start_time=trial.status.start_time or to_timestamp(attempt.started_at),
@@ -72,6 +75,29 @@ def _record(
     if _is_final(verdict, attempts, tuning.spec.trial.infra_retries):
         status = _finish(problem, status, verdict, attempt, place)
     return trial.model_copy(update={"status": status})
+
+
+def _folded(attempts: tuple[AttemptRecord, ...]) -> tuple[AttemptRecord, ...]:
+    """Return the records, two that ended alike as one where there are too many.
+
+    A trial that waits for its user is tried for days, and a tuning may be suspended often; neither
+    counts against the retries.
+    """
+    if len(attempts) <= MOST_RECORDS:
+        return attempts
+    for place, (one, other) in enumerate(pairwise(attempts)):
+        alike = (one.outcome, one.cause) == (other.outcome, other.cause)
+        if alike and (_counts_for_nothing(one)):
+            both = other.replace(
+                seconds=one.seconds + other.seconds,
+                accelerator_seconds=one.accelerator_seconds + other.accelerator_seconds,
+            )
+            return (*attempts[:place], both, *attempts[place + 2 :])
+    return attempts
+
+
+def _counts_for_nothing(record: AttemptRecord) -> bool:
+    return record.outcome is OutcomeKind.MISCONFIGURED or record.cause is Cause.INTERRUPTED
 
 
 def _attempt_record(verdict: Verdict, attempt: Attempt, accelerators: int) -> AttemptRecord:

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from deploytune.api.conditions import Reason
 from deploytune.api.trial import TuningTrial
-from deploytune.contract.outcomes import OutcomeKind
+from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.search.problem import Problem
 from deploytune.search.stopping import stop_reason
 from deploytune.state.history import knowledge_of
@@ -24,6 +24,9 @@ from deploytune.state.world import World
 
 MAX_ABANDONED_IN_A_ROW = 3
 """Trials in a row that infrastructure spoiled, all retries spent, before the tuning ends."""
+
+OUTAGE_SECONDS = 300.0
+"""What such a row must last in a cluster: a shorter outage is none that should end a tuning."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,15 @@ def why_search_ends(
     problem: Problem, world: World, trials: tuple[TuningTrial, ...]
 ) -> Reason | None:
     """Return why the search proposes no more, or None."""
-    if any(is_spent(world, trials) for is_spent in _BUDGETS):
+    if is_time_or_money_spent(world, trials):
         return Reason.BUDGET_EXHAUSTED
     reason = stop_reason(problem, knowledge_of(problem, trials))
     return None if reason is None else Reason(reason.value)
+
+
+def is_time_or_money_spent(world: World, trials: tuple[TuningTrial, ...]) -> bool:
+    """Tell whether the budget of seconds, or of accelerator seconds, is spent."""
+    return any(is_spent(world, trials) for is_spent in _BUDGETS)
 
 
 def _time_is_up(world: World, _trials: tuple[TuningTrial, ...]) -> bool:
@@ -93,7 +101,7 @@ def _too_many_infrastructure_failures(world: World, trials: tuple[TuningTrial, .
     latest = reversed(in_order_of_completion(trials))
     in_a_row = [*takewhile(_was_abandoned, latest)]
     recent = [trial for trial in in_a_row if _ended_in_this_run(trial, world)]
-    if len(recent) < MAX_ABANDONED_IN_A_ROW:
+    if len(recent) < MAX_ABANDONED_IN_A_ROW or not _has_lasted(world, recent):
         return None
     return Halt(
         Reason.TOO_MANY_INFRASTRUCTURE_FAILURES,
@@ -102,8 +110,18 @@ def _too_many_infrastructure_failures(world: World, trials: tuple[TuningTrial, .
     )
 
 
+def _has_lasted(world: World, latest_first: list[TuningTrial]) -> bool:
+    """Tell whether failures are no short outage; a run on one machine is ended by the first."""
+    first, last = latest_first[-1].status.completion_time, latest_first[0].status.completion_time
+    assert first is not None, "finished trials have ended at some time"
+    assert last is not None, "finished trials have ended at some time"
+    seconds = (from_timestamp(last) - from_timestamp(first)).total_seconds()
+    return not world.waits_for_mending or seconds >= OUTAGE_SECONDS
+
+
 def _was_abandoned(trial: TuningTrial) -> bool:
-    return trial.status.outcome is OutcomeKind.INFRASTRUCTURE
+    withdrawn = trial.status.cause is Cause.INTERRUPTED
+    return trial.status.outcome is OutcomeKind.INFRASTRUCTURE and not withdrawn
 
 
 def _ended_in_this_run(trial: TuningTrial, world: World) -> bool:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from deploytune.api.conditions import Reason
 from deploytune.api.trial import AttemptRecord, TuningTrial
 from deploytune.contract.outcomes import OutcomeKind
+from deploytune.state.back_off import doubled_seconds
 from deploytune.state.observe import in_order_of_completion
 from deploytune.state.world import Attempt, Refusal, Wait, WaitKind, World
 
@@ -56,13 +57,13 @@ def closed_pools(troubles: Iterable[Trouble]) -> frozenset[str]:
 
 def retry_at(refusal: Refusal) -> datetime:
     """Return when the next Pod of a pool that was refused may be tried."""
-    doubled = _FIRST_RETRY_SECONDS * 2 ** (refusal.times - 1)
-    return refusal.refused_at + timedelta(seconds=min(_LONGEST_RETRY_SECONDS, doubled))
+    seconds = doubled_seconds(_FIRST_RETRY_SECONDS, refusal.times, _LONGEST_RETRY_SECONDS)
+    return refusal.refused_at + timedelta(seconds=seconds)
 
 
 def can_be_mended(wait: Wait) -> bool:
     """Tell whether a change of the tuning may end the wait, so that its Pod is worth replacing."""
-    return wait.kind in _REASONS
+    return wait.kind is not WaitKind.STARTING
 
 
 def patience_ends(world: World, attempt: Attempt) -> datetime | None:
@@ -124,10 +125,16 @@ def _image_changed(world: World, trials: tuple[TuningTrial, ...]) -> Iterator[Tr
         return
     running = (a.place.image_id for a in world.attempts if a.place is not None)
     recorded = (record.image_id for record in _last_records(trials))
-    other = next((one for one in (*running, *recorded) if one not in (None, first)), None)
+    known = (one for one in (*running, *recorded) if one is not None)
+    other = next((one for one in known if _digest_of(one) != _digest_of(first)), None)
     if other is not None:
         message = f"trial.image was {first} at the first trial and is {other} now"
         yield Trouble(Reason.IMAGE_CHANGED, message)
+
+
+def _digest_of(image_id: str) -> str:
+    """Return what an image is, wherever it was pulled from."""
+    return image_id.rpartition("@")[2]
 
 
 def _last_records(trials: tuple[TuningTrial, ...]) -> Iterator[AttemptRecord]:

@@ -87,6 +87,10 @@ CASES = {
         an_ending(a_report(memory=200.1)),
         (INVALID, Cause.BROKEN_REPORT, Stage.REPORT),
     ),
+    "a negative figure of a metric that is known": (
+        an_ending(a_report(memory=-1e15)),
+        (INVALID, Cause.BROKEN_REPORT, None),
+    ),
     "a report of another trial": (
         an_ending(a_report(index=1)),
         (INVALID, Cause.BROKEN_REPORT, None),

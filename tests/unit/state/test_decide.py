@@ -285,3 +285,15 @@ def test_attempts_of_a_trial_share_their_seed_and_trials_do_not() -> None:
     (other,) = decide(a_world(trials=[a_trial(1)])).starts
     assert first.seed == retried.seed
     assert first.seed != other.seed
+
+
+def test_verdicts_are_written_in_the_order_of_completion() -> None:
+    """Whoever dies between two of them leaves no gap behind."""
+    tuning = a_tuning(parallel_trials=2)
+    attempts = [
+        an_attempt(0, ending=an_ending(a_report(index=0), seconds=9.0)),
+        an_attempt(1, ending=an_ending(a_report(index=1), seconds=5.0)),
+    ]
+    decision = decide(a_world(tuning, [a_trial(0), a_trial(1)], attempts))
+    written = [(t.spec.index, t.status.completion_index) for t in decision.trial_writes]
+    assert [(1, 0), (0, 1)] == written

@@ -20,7 +20,7 @@ from deploytune.api.trial import TuningTrial
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement
 from deploytune.contract.stages import Stage
-from deploytune.state.settle import settle
+from deploytune.state.settle import MOST_RECORDS, settle
 from deploytune.state.timestamps import to_timestamp
 from deploytune.state.world import Attempt, EndedBy, Ending
 
@@ -138,3 +138,16 @@ def test_several_attempts_of_a_trial_are_settled_in_one_pass(ending: Ending) -> 
     ended = tuple(an_attempt(0, number, started=number, ending=ending) for number in range(2))
     (trial,) = settle(PROBLEM, a_tuning(infra_retries=3), (a_trial(),), ended)
     assert [0, 1] == [record.attempt for record in trial.status.attempts]
+
+
+def test_days_of_misconfigured_attempts_are_told_together() -> None:
+    trial = a_trial()
+    for number in range(MOST_RECORDS + 10):
+        report = a_report(OutcomeKind.MISCONFIGURED, attempt=number, cause=Cause.BAD_WORKLOAD)
+        attempt = an_attempt(attempt=number, started=number, ending=an_ending(report))
+        (trial,) = settle(PROBLEM, a_tuning(), (trial,), (attempt,))
+    records = trial.status.attempts
+    assert (MOST_RECORDS, MOST_RECORDS + 10.0) == (len(records), trial.status.trial_seconds)
+    assert MOST_RECORDS + 9 == records[-1].attempt
+    assert all(trial.record_of(number) is not None for number in range(MOST_RECORDS + 10))
+    assert None is trial.record_of(MOST_RECORDS + 10)

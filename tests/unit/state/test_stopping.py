@@ -17,7 +17,12 @@ from deploytune.api.translate import problem_of
 from deploytune.api.trial import AttemptRecord, TrialStatusRecord, TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune.state.stopping import MAX_ABANDONED_IN_A_ROW, why_halted, why_search_ends
+from deploytune.state.stopping import (
+    MAX_ABANDONED_IN_A_ROW,
+    OUTAGE_SECONDS,
+    why_halted,
+    why_search_ends,
+)
 from deploytune.state.timestamps import to_timestamp
 
 
@@ -64,6 +69,24 @@ def test_too_many_abandoned_trials_in_a_row_halt_the_tuning() -> None:
     trials = [an_abandoned_trial(index) for index in range(MAX_ABANDONED_IN_A_ROW)]
     assert None is _halt(*trials[:-1])
     assert Reason.TOO_MANY_INFRASTRUCTURE_FAILURES is _halt(*trials)
+
+
+def test_a_short_outage_does_not_end_a_tuning_of_a_cluster() -> None:
+    def in_a_row(seconds: float) -> Reason | None:
+        ends = (0.0, seconds / 2, seconds)
+        trials = [an_abandoned_trial(index, 50.0 + end) for index, end in enumerate(ends)]
+        return _halt(*trials, waits_for_mending=True)
+
+    assert None is in_a_row(OUTAGE_SECONDS - 1)
+    assert Reason.TOO_MANY_INFRASTRUCTURE_FAILURES is in_a_row(OUTAGE_SECONDS)
+
+
+def test_trials_that_were_given_up_are_no_outage() -> None:
+    withdrawn = [
+        a_finished_trial(index, OutcomeKind.INFRASTRUCTURE, cause=Cause.INTERRUPTED)
+        for index in range(MAX_ABANDONED_IN_A_ROW)
+    ]
+    assert None is _halt(*withdrawn)
 
 
 def test_an_outcome_between_them_breaks_the_row() -> None:

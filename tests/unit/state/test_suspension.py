@@ -9,6 +9,7 @@ from builders import (
     a_place,
     a_trial,
     a_tuning,
+    a_wait,
     a_world,
     an_attempt,
     an_ending,
@@ -16,7 +17,7 @@ from builders import (
 )
 
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
-from deploytune.contract.outcomes import Cause
+from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.state.decide import AttemptKey, Decision, decide
 from deploytune.state.expiry import expires_at
 from deploytune.state.timestamps import to_timestamp
@@ -112,6 +113,34 @@ def test_accelerator_seconds_of_failures_of_infrastructure_are_on_record() -> No
     attempts = [an_attempt(ending=an_ending(exit_code=-15, seconds=7.0))]
     decision = decide(a_world(a_tuning(pools=[pool]), [a_trial()], attempts))
     assert 14.0 == decision.status.accelerator_seconds
+
+
+def test_a_spent_budget_gives_up_what_cannot_run_and_the_tuning_ends() -> None:
+    budget: dict[str, Any] = {"budget": {"maxDurationSeconds": 10}, "max_trials": 4}
+    begun = a_tuning(**budget).model_copy(
+        update={"status": TuningStatus(start_time=to_timestamp(at(0)))}
+    )
+    trials = [a_finished_trial(0, OutcomeKind.CRASHED), a_trial(1)]
+    waiting = [an_attempt(1, wait=a_wait(), place=a_place("tune-1-0", node=None))]
+    in_time = decide(a_world(begun, trials, waiting, now=9.0, waits_for_mending=True))
+    assert ((), False) == (in_time.trial_writes, in_time.is_finished)
+
+    spent = decide(a_world(begun, trials, waiting, now=10.0, waits_for_mending=True))
+    (given_up,) = spent.trial_writes
+    assert (OutcomeKind.INFRASTRUCTURE, Cause.INTERRUPTED, 1) == (
+        given_up.status.outcome,
+        given_up.status.cause,
+        given_up.status.completion_index,
+    )
+    assert (AttemptKey(1, 0),) == spent.ends
+    assert spent.is_finished
+
+
+def test_a_spent_budget_lets_what_runs_end() -> None:
+    pool = {"name": "local", "resources": {"accelerators": {"nvidia.com/gpu": 1}}}
+    tuning = a_tuning(pools=[pool], budget={"maxAcceleratorSeconds": 10})
+    decision = decide(a_world(tuning, [a_trial()], [an_attempt(place=a_place())], now=1000.0))
+    assert ((), (), False) == (decision.trial_writes, decision.ends, decision.is_finished)
 
 
 def test_a_tuning_expires_so_many_seconds_after_its_end() -> None:

@@ -74,6 +74,12 @@ def test_a_wait_degrades_once_its_patience_has_run_out(
     assert ("True", reason, "Pod tune-0-0 of pool local: why") == _degraded(late)
 
 
+def test_a_gated_pod_is_replaced_when_its_template_was_mended() -> None:
+    place = a_place(node=None, template=NOT_MENDED)
+    attempts = [an_attempt(wait=a_wait(WaitKind.GATED), place=place)]
+    assert 1 == len(_in_cluster(None, [a_trial()], attempts, now=1.0).ends)
+
+
 @pytest.mark.parametrize("kind", [WaitKind.GATED, WaitKind.STARTING])
 def test_a_gate_and_a_start_never_degrade(kind: WaitKind) -> None:
     attempts = [an_attempt(wait=a_wait(kind), place=a_place())]
@@ -96,6 +102,20 @@ def test_a_pool_in_trouble_is_given_no_more_trials_and_others_are() -> None:
     assert 3 == len(decision.creations)
 
 
+def test_a_trial_that_cannot_start_does_not_keep_other_pools_from_theirs() -> None:
+    tuning = a_tuning(pools=POOLS, parallel_trials=1, max_trials=8)
+    waiting = [an_attempt(wait=a_wait(WaitKind.IMAGE), place=a_place(node=None))]
+    decision = _in_cluster(tuning, [a_trial(pool="b")], waiting, now=100.0)
+    assert ["a"] == [trial.spec.pool for trial in decision.creations]
+    assert [1] == [request.index for request in decision.starts]
+
+
+def test_a_pod_on_a_node_keeps_its_place_whatever_it_waits_for() -> None:
+    tuning = a_tuning(pools=POOLS, parallel_trials=1, max_trials=8)
+    waiting = [an_attempt(wait=a_wait(WaitKind.IMAGE), place=a_place())]
+    assert () == _in_cluster(tuning, [a_trial(pool="b")], waiting, now=100.0).creations
+
+
 def test_a_wait_that_ends_clears_the_condition() -> None:
     attempt = an_attempt(wait=a_wait(WaitKind.IMAGE), place=a_place())
     degraded = _in_cluster(None, [a_trial()], [attempt], now=100.0)
@@ -112,6 +132,11 @@ def test_a_refusal_degrades_and_is_tried_again_after_a_pause() -> None:
     assert expected == _degraded(early) == _degraded(late)
     assert ((), 1.0) == (early.starts, early.wake_after_seconds)
     assert [0] == [request.index for request in late.starts]
+
+
+def test_a_refusal_that_lasts_for_days_is_still_tried_every_two_minutes() -> None:
+    refusal = Refusal("local", "exceeded quota", at(0), times=10_000)
+    assert 20.0 == _in_cluster(None, [a_trial()], refusals=(refusal,), now=100.0).wake_after_seconds
 
 
 def test_a_misconfigured_trial_waits_for_its_user_and_is_charged_nothing() -> None:
@@ -156,10 +181,11 @@ def test_another_image_behind_the_same_name_degrades() -> None:
     first = a_finished_trial(0)
     record = first.status.attempts[0].replace(image_id="image@sha256:1")
     first = first.model_copy(update={"status": first.status.replace(attempts=(record,))})
-    attempts = [an_attempt(1, place=a_place("tune-1-0", image_id="image@sha256:2"))]
-    decision = _in_cluster(None, [first, a_trial(1)], attempts)
-    assert "image@sha256:1" == decision.status.trial_image_id
-    assert ("True", "ImageChanged") == _degraded(decision)[:2]
+    for image, reason in (("mirror/image@sha256:1", "AsExpected"), ("i@sha256:2", "ImageChanged")):
+        attempts = [an_attempt(1, place=a_place("tune-1-0", image_id=image))]
+        decision = _in_cluster(None, [first, a_trial(1)], attempts)
+        assert reason == _degraded(decision)[1]
+        assert "image@sha256:1" == decision.status.trial_image_id
 
 
 def test_a_local_run_ends_where_a_cluster_waits() -> None:

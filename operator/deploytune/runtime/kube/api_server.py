@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -49,7 +50,8 @@ WriteGuard = Callable[[], bool]
 
 _PAGE = 500
 _PLAIN = "application/json"
-_APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_APPLY = "application/apply-patch+yaml; charset=utf-8"
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _JSON_PATCH = "application/json-patch+json"
 _METHODS = {
     "get": "GET",
@@ -88,7 +90,7 @@ class _Call:
     verb: str
     path: str
     query: Mapping[str, str | int] | None = None
-    body: Json | Sequence[Json] | None = None
+    body: Json | Sequence[Json] | bytes | None = None
     content_type: str = _PLAIN
 
 
@@ -189,7 +191,7 @@ class ApiServer:
         path = resource.path(namespace, body["metadata"]["name"], subresource)
         query = {"fieldManager": MANAGER, "force": "true"}
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-        return await self._json(_Call("patch", path, query, whole, _APPLY))
+        return await self._json(_Call("patch", path, query, _as_yaml(whole), _APPLY))
 
     async def json_patch(
         self, resource: Resource, namespace: str | None, name: str, operations: Sequence[Json]
@@ -238,7 +240,11 @@ class ApiServer:
             query["continue"] = token
 
     async def _json(self, call: _Call) -> Json:
-        answer: Json = json.loads(await self._send(call))
+        content = await self._send(call)
+        try:
+            answer: Json = json.loads(content)
+        except ValueError as error:  # a proxy that answers in place of the server
+            raise UnavailableError(_no_answer(call, error)) from error
         return answer
 
     async def _send(self, call: _Call) -> bytes:
@@ -282,6 +288,16 @@ class ApiServer:
     def _time_out(self) -> ClientTimeout:
         patience = self._patience
         return ClientTimeout(total=patience.call_seconds, sock_connect=patience.connect_seconds)
+
+
+def _as_yaml(document: Json) -> bytes:
+    """Return JSON that the API server's YAML reader takes, too.
+
+    It knows no pairs of surrogates, which JSON may write an emoji as, and refuses some characters
+    that are not printable.
+    """
+    text = json.dumps(document, ensure_ascii=False)
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def _no_answer(call: _Call, error: Exception) -> str:

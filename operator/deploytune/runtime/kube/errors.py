@@ -5,7 +5,8 @@ ClusterError
 ├── ConflictError        409: it has changed since it was read, or is another of the same name
 ├── AlreadyExistsError   409: an object of this name is there
 ├── ExpiredError         410: a list cannot be continued
-├── RefusedError         400, 403, 422: a quota, an admission rule, a missing right, a bad field
+├── RefusedError         400, 403, 422: a quota, an admission rule, a missing right, a bad field;
+│                        500 where it is an admission webhook that cannot be called
 ├── NotLeadingError      nothing was sent: the Lease is not held
 └── UnavailableError     no answer, 401, 408, 429, 5xx: to be tried again later
 
@@ -22,6 +23,7 @@ from typing import Any
 from deploytune.contract.errors import ClusterError
 
 _MESSAGE_LIMIT = 512
+_FAILED_WEBHOOK = "failed calling webhook"
 _NAMESPACE_ENDING = "NamespaceTerminating"
 
 
@@ -83,7 +85,8 @@ def error_of(code: int, headers: Mapping[str, str], body: bytes) -> ClusterError
     if code == HTTPStatus.CONFLICT:
         exists = status.get("reason") == "AlreadyExists"
         return AlreadyExistsError(message) if exists else ConflictError(message)
-    if code in _TEMPORARY or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    is_temporary = code in _TEMPORARY or code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_temporary and _FAILED_WEBHOOK not in message:
         return UnavailableError(message, _retry_after_seconds(headers))
     return RefusedError(message, code, _causes(status))
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from deploytune.api.field_errors import invalid_tuning
 from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import DeploymentTuning, Metadata
+from deploytune.api.tuning import DeploymentTuning, Metadata, TuningStatus
 from deploytune.contract.errors import ClusterError, InvalidTuningError
 from deploytune.contract.models import ContractModel, Scalar
 from deploytune.runtime.kube.resources import TRIALS, TUNINGS
@@ -37,6 +37,22 @@ def read_tuning(document: Mapping[str, Any]) -> DeploymentTuning:
         InvalidTuningError: names the first field of the spec that breaks its rule.
     """
     return _read(DeploymentTuning, document)
+
+
+class _StatusAlone(ContractModel):
+    """A tuning of which the status is wanted, whatever its spec holds."""
+
+    status: TuningStatus | None = None
+
+
+def read_status(document: Mapping[str, Any]) -> TuningStatus | None:
+    """Return a tuning's status; its spec need not be readable.
+
+    Raises:
+        InvalidTuningError: it cannot be read either.
+    """
+    known = {key: value for key, value in document.items() if key == "status"}
+    return _read(_StatusAlone, known).status
 
 
 def read_trial(document: Mapping[str, Any], tuning: DeploymentTuning) -> TuningTrial:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deploytune.api.trial import TuningTrial
 from deploytune.runtime.kube.api_server import ApiServer, Json
 from deploytune.runtime.kube.objects import owner_uid
 from deploytune.runtime.kube.resources import EVENTS
 from deploytune.state.pods.attempts import attempt_of, needs_warnings
+from deploytune.state.timestamps import to_timestamp
 from deploytune.state.world import Attempt
+
+_STALE_AFTER = timedelta(minutes=5)
+"""A kubelet repeats what still fails every two minutes or so."""
 
 _ENDED_PHASES = ("Succeeded", "Failed")
 
@@ -54,7 +58,8 @@ async def _warnings(api: ApiServer, namespace: str, pod: Json, now: datetime) ->
         return ()
     fields = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
     events = await api.list_all(EVENTS, namespace, fields=fields)
-    latest_first = sorted(events, key=_last_seen, reverse=True)
+    since = to_timestamp(now - _STALE_AFTER)
+    latest_first = sorted((e for e in events if _last_seen(e) >= since), key=_last_seen)[::-1]
     return tuple(f"{event.get('reason')}: {event.get('message')}" for event in latest_first)
 
 

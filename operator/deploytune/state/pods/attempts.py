@@ -57,7 +57,7 @@ def needs_warnings(pod: JsonObject, now: datetime) -> bool:
     if bound_at is None or now < bound_at + WARNINGS_AFTER:
         return False
     if reading.is_terminal:
-        return not any(container.ever_ran for container in reading.containers)
+        return not any(container.ever_ran for container in reading.own)
     wait = wait_of(reading)
     return wait is not None and wait.kind is WaitKind.STARTING
 

@@ -7,6 +7,7 @@ Whether it has ended:
     terminal phase        nothing of it runs any more
     never bound, deleted  no kubelet will ever end it; only our finalizer keeps it
     lost                  its node should have ended it by now: disrupted, or deleted, and long due
+    overdue               its node should have ended it by now: long past its deadline
     outlived              the trial has ended and another container runs on
 
 Who ended it, the first that hits:
@@ -43,6 +44,10 @@ go because its node is gone shows none, ever."""
 DELETED_MARGIN = timedelta(seconds=60)
 """Nothing says that the node is gone, so a slow kubelet is given more: a container runtime may take
 long to end a process that waits for a disk."""
+
+OVERDUE_MARGIN = timedelta(minutes=10)
+"""A kubelet that lives ends a Pod within moments of its deadline; it was seen to take two minutes
+over a volume that it could not mount."""
 
 OUTLIVED_MARGIN = timedelta(seconds=15)
 """Containers of one Pod that end together are seen to end within seconds of each other."""
@@ -144,7 +149,8 @@ def ended_at(pod: PodReading, now: datetime) -> datetime:
     finished = max((end for end in containers if end is not None), default=None)
     if finished is None and pod.deletion is not None:
         finished = pod.deletion.due_at
-    if finished is None and _is_past_deadline(pod) and pod.started_at is not None:
+    was_due = _is_past_deadline(pod) or _is_overdue(pod, now)
+    if finished is None and was_due and pod.started_at is not None:
         finished = pod.started_at + timedelta(seconds=pod.run_deadline_seconds or 0)
     if finished is None:
         turns = (condition.since for condition in pod.conditions)
@@ -167,6 +173,12 @@ def _is_lost(pod: PodReading, now: datetime) -> bool:
     return now > pod.deletion.due_at + (DISRUPTED_MARGIN if is_disrupted else DELETED_MARGIN)
 
 
+def _is_overdue(pod: PodReading, now: datetime) -> bool:
+    if pod.started_at is None or pod.run_deadline_seconds is None:
+        return False
+    return now > pod.started_at + timedelta(seconds=pod.run_deadline_seconds) + OVERDUE_MARGIN
+
+
 def _is_outlived(pod: PodReading, now: datetime) -> bool:
     trial = pod.trial
     if trial is None or trial.terminated is None or trial.terminated.finished_at is None:
@@ -178,6 +190,7 @@ _ENDS: tuple[Callable[[PodReading, datetime], bool], ...] = (
     _has_terminal_phase,
     _was_never_bound,
     _is_lost,
+    _is_overdue,
     _is_outlived,
 )
 
@@ -221,10 +234,17 @@ def _by_deletion(evidence: _Evidence) -> _Culprit | None:
     return _Culprit(EndedBy.DISRUPTION, "its Pod was deleted by somebody else")
 
 
+def _by_its_silent_node(evidence: _Evidence) -> _Culprit | None:
+    pod = evidence.pod
+    if pod.is_terminal or evidence.finished_at is not None or not _is_overdue(pod, evidence.now):
+        return None
+    return _Culprit(EndedBy.DISRUPTION, "its node did not end it at its deadline")
+
+
 def _by_late_start(evidence: _Evidence) -> _Culprit | None:
     """A container that never ran is lost for its kubelet, which says so of one that ran too."""
     pod = evidence.pod
-    if not _is_past_deadline(pod) or any(container.ever_ran for container in pod.containers):
+    if not _is_past_deadline(pod) or any(container.ever_ran for container in pod.own):
         return None
     blocked = blocked_by(pod, evidence.warnings)
     if blocked is not None:
@@ -277,6 +297,7 @@ _CHAIN: tuple[Callable[[_Evidence], _Culprit | None], ...] = (
     _by_refused_setting,
     _by_its_node,
     _by_deletion,
+    _by_its_silent_node,
     _by_late_start,
     _with_its_container,
     _by_run_deadline,

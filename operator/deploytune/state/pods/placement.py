@@ -28,7 +28,7 @@ def placement_of(pool: NodePoolSpec) -> dict[str, Any]:
     """Return the part of a Pod's spec that says where it may run."""
     affinity = {**_node_affinity(pool), **_pod_affinity(pool)}
     return {
-        "tolerations": [*_tolerations(pool), *_lost_node_tolerations()],
+        "tolerations": [*_lost_node_tolerations(pool), *_tolerations(pool)],
         **({"nodeSelector": dict(pool.node_selector)} if pool.node_selector else {}),
         **({"affinity": affinity} if affinity else {}),
         **({"runtimeClassName": pool.runtime_class_name} if pool.runtime_class_name else {}),
@@ -42,9 +42,14 @@ def _tolerations(pool: NodePoolSpec) -> list[dict[str, Any]]:
     ]
 
 
-def _lost_node_tolerations() -> Iterator[dict[str, Any]]:
-    """Yield what keeps a Pod for less than Kubernetes' own five minutes on a node that is lost."""
-    for taint in _LOST_NODE_TAINTS:
+def _lost_node_tolerations(pool: NodePoolSpec) -> Iterator[dict[str, Any]]:
+    """Yield what keeps a Pod for less than Kubernetes' own five minutes on a node that is lost.
+
+    Of several that match a taint the first counts: a pool that tolerates everything would keep its
+    Pods on a lost node for ever. One that names the taint has its way.
+    """
+    named = {toleration.key for toleration in pool.tolerations}
+    for taint in (taint for taint in _LOST_NODE_TAINTS if taint not in named):
         yield {
             "key": taint,
             "operator": "Exists",

@@ -1,11 +1,11 @@
 """Which trial Pods are let go of: whose finalizer may go, and which are deleted.
 
 A Pod is held by our finalizer until its outcome is in its TuningTrial's status, or nobody will ever
-put it there: that TuningTrial, by its UID, is absent or being deleted. Of the Pods whose outcome is
-on record `podRetention` deletes those whose logs nobody wants:
+put it there: that TuningTrial, by its UID, is absent, being deleted, or finished without it. Of the
+Pods whose outcome is on record `podRetention` deletes those whose logs nobody wants:
 
     Never        all
-    OnFailure    those of feasible and infeasible attempts
+    OnFailure    those of feasible and infeasible attempts, and of misconfigured ones but the latest
     Always       none
 
 A Pod that runs on after its trial has ended is deleted whatever is said: it holds its node.
@@ -43,9 +43,11 @@ def plan_releases(
     for pod in pods:
         trial = _living_owner(pod, by_uid)
         record = None if trial is None else _record_of(pod, trial)
-        if (trial is None or record is not None) and _is_held(pod):
+        if trial is not None and record is None and not trial.is_finished:
+            continue
+        if _is_held(pod):
             finalizers.append(pod)
-        if record is not None and _is_unwanted(pod, record, retention):
+        if trial is not None and _is_unwanted(pod, trial, record, retention):
             deletions.append(pod)
     return Releases(tuple(finalizers), tuple(deletions))
 
@@ -57,14 +59,16 @@ def _living_owner(pod: JsonObject, by_uid: Mapping[str, TuningTrial]) -> TuningT
 
 def _record_of(pod: JsonObject, trial: TuningTrial) -> AttemptRecord | None:
     number = text_of(pod, "metadata", "labels", labels.ATTEMPT)
-    return next((each for each in trial.status.attempts if str(each.attempt) == number), None)
+    return trial.record_of(int(number)) if number.isdecimal() else None
 
 
 def _is_held(pod: JsonObject) -> bool:
     return labels.RESULT_FINALIZER in texts_of(pod, "metadata", "finalizers")
 
 
-def _is_unwanted(pod: JsonObject, record: AttemptRecord, retention: PodRetention) -> bool:
+def _is_unwanted(
+    pod: JsonObject, trial: TuningTrial, record: AttemptRecord | None, retention: PodRetention
+) -> bool:
     reading = read_pod(pod)
     if reading.deletion is not None:
         return False
@@ -74,6 +78,14 @@ def _is_unwanted(pod: JsonObject, record: AttemptRecord, retention: PodRetention
         case PodRetention.NEVER:
             return True
         case PodRetention.ON_FAILURE:
-            return record.outcome in _UNREMARKABLE
+            return (
+                record is None or record.outcome in _UNREMARKABLE or _is_tried_again(record, trial)
+            )
         case PodRetention.ALWAYS:
             return False
+
+
+def _is_tried_again(record: AttemptRecord, trial: TuningTrial) -> bool:
+    """Tell whether a misconfigured attempt, of which there may be many, is not the latest."""
+    is_latest = record == trial.status.attempts[-1]
+    return record.outcome is OutcomeKind.MISCONFIGURED and not is_latest

@@ -11,6 +11,8 @@ import json
 from deploytune.api.tuning import DeploymentTuning
 
 _DIGITS = 16
+_OF_POOL = {"node_selector", "tolerations"}
+_OF_TRIAL = {"image", "pod_template"}
 
 
 def template_digest(tuning: DeploymentTuning, pool_name: str) -> str:
@@ -18,7 +20,7 @@ def template_digest(tuning: DeploymentTuning, pool_name: str) -> str:
     spec = tuning.spec
     pool = next(pool for pool in spec.node_pools if pool.name == pool_name)
     parts = (
-        pool.model_dump(mode="json", include={"node_selector", "tolerations"}),
-        spec.trial.model_dump(mode="json", include={"image", "pod_template"}),
+        pool.model_dump(mode="json", include=_OF_POOL, exclude_defaults=True),
+        spec.trial.model_dump(mode="json", include=_OF_TRIAL, exclude_defaults=True),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGITS]

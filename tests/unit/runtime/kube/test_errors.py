@@ -44,6 +44,12 @@ def test_every_answer_is_one_error_with_the_servers_words(
     assert (expected, "its words") == (type(error), str(error))
 
 
+def test_a_webhook_that_cannot_be_called_is_a_refusal_that_somebody_must_mend() -> None:
+    message = 'Internal error occurred: failed calling webhook "policy.example.com": no endpoints'
+    error = error_of(500, {}, a_status(message, reason="InternalError"))
+    assert (RefusedError, message) == (type(error), str(error))
+
+
 def test_a_namespace_that_is_ending_is_told_from_a_quota() -> None:
     ending = {"causes": [{"reason": "NamespaceTerminating"}]}
     refusals = [

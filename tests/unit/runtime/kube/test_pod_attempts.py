@@ -63,10 +63,20 @@ async def test_a_deletion_after_our_request_is_ours() -> None:
     assert EndedBy.REQUEST is attempt.ending.ended_by
 
 
+async def test_an_event_that_was_not_seen_lately_says_nothing() -> None:
+    event = {"reason": "FailedMount", "message": "", "lastTimestamp": "2026-01-01T01:00:00Z"}
+    answer = Answer(body=json.dumps({"items": [event], "metadata": {}}))
+    pod = owned(a_pod("Pending", waiting("ContainerCreating")))
+    async with play(answer) as server:
+        ((attempt, _),) = await read_attempts(server.api, "ns", [pod], [with_uid(a_trial())], LATE)
+    assert attempt.wait is not None
+    assert WaitKind.STARTING is attempt.wait.kind
+
+
 async def test_events_are_asked_for_where_the_pod_does_not_say_why_it_waits() -> None:
     events = [
-        {"reason": "FailedMount", "message": "old", "lastTimestamp": "2026-01-01T00:00:01Z"},
-        {"reason": "FailedMount", "message": "new", "lastTimestamp": "2026-01-01T00:00:02Z"},
+        {"reason": "FailedMount", "message": "old", "lastTimestamp": "2026-01-01T01:05:01Z"},
+        {"reason": "FailedMount", "message": "new", "lastTimestamp": "2026-01-01T01:05:02Z"},
     ]
     answer = Answer(body=json.dumps({"items": events, "metadata": {}}))
     pod = owned(a_pod("Pending", waiting("ContainerCreating")))

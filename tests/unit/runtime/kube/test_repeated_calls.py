@@ -87,3 +87,18 @@ async def test_logs_are_asked_for_by_their_last_lines() -> None:
     ((_, path, query, _),) = server.requests
     assert "/api/v1/namespaces/ns/pods/one/log" == path
     assert {"container": "trial", "tailLines": "2"} == query
+
+
+async def test_what_is_no_json_is_no_answer() -> None:
+    async with play(*[Answer(200, "<html>a proxy</html>")] * 2) as server:
+        with pytest.raises(UnavailableError, match="gave no answer"):
+            await server.api.list_all(PODS, "ns")
+
+
+async def test_what_is_applied_can_be_read_as_yaml() -> None:
+    """JSON's surrogates and characters that are not printable are no YAML."""
+    body = {"metadata": {"name": "one"}, "status": {"message": "\N{HUGGING FACE} \x7f \x85"}}
+    async with play(Answer()) as server:
+        await server.api.apply(TRIALS, "ns", body, "status")
+    ((_, _, _, sent),) = server.requests
+    assert body["status"] == sent["status"]

@@ -24,6 +24,7 @@ from deploytune.state.pods.endings import (
     DELETED_MARGIN,
     DISRUPTED_MARGIN,
     OUTLIVED_MARGIN,
+    OVERDUE_MARGIN,
     ending_of,
 )
 from deploytune.state.pods.readings import read_pod
@@ -234,6 +235,17 @@ def test_a_pod_that_its_node_should_have_ended_is_lost_with_it(
     ending = the_ending(pod)
     assert (EndedBy.DISRUPTION, None) == (ending.ended_by, ending.exit_code)
     assert 45.0 - BOUND == ending.seconds
+
+
+def test_a_pod_long_past_its_deadline_is_lost_with_its_node() -> None:
+    """Only a kubelet enforces the deadline, and a pool may tolerate a lost node for ever."""
+    pod = a_pod("Running", running(), deadline=60)
+    pod["status"]["startTime"] = moment(10)
+    due = at(70.0) + OVERDUE_MARGIN
+    assert ending_of(read_pod(pod), due) is None
+    ending = ending_of(read_pod(pod), due + timedelta(seconds=1))
+    assert ending is not None
+    assert (EndedBy.DISRUPTION, 70.0 - BOUND) == (ending.ended_by, ending.seconds)
 
 
 def test_a_pod_deleted_before_it_had_a_node_has_ended_and_held_nothing() -> None:

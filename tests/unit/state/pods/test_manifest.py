@@ -129,6 +129,28 @@ def test_a_lost_node_holds_a_pod_for_less_than_a_minute() -> None:
     assert seconds["nvidia.com/gpu"] is None
 
 
+def test_a_pool_that_tolerates_everything_does_not_stay_on_a_lost_node() -> None:
+    """Of the tolerations that match a taint, the first counts."""
+    document = edited(
+        "spec.nodePools[0].tolerations", [{"operator": "Exists"}], a_cluster_document()
+    )
+    first, second, *_ = a_built_pod(document)["spec"]["tolerations"]
+    assert [45, 45] == [first["tolerationSeconds"], second["tolerationSeconds"]]
+
+
+def test_a_pool_that_names_the_taint_of_a_lost_node_has_its_way() -> None:
+    wanted = {
+        "key": "node.kubernetes.io/unreachable",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 600,
+    }
+    document = edited("spec.nodePools[0].tolerations", [wanted], a_cluster_document())
+    tolerations = a_built_pod(document)["spec"]["tolerations"]
+    named = [one for one in tolerations if one.get("key") == wanted["key"]]
+    assert [wanted] == named
+
+
 def test_one_per_node_keeps_away_from_every_trial_of_every_namespace() -> None:
     affinity = a_built_pod(a_cluster_document(), pool="a100")["spec"]["affinity"]
     (term,) = affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]

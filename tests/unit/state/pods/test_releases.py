@@ -39,9 +39,27 @@ def test_a_pod_whose_outcome_is_not_on_record_is_held() -> None:
 
 
 def test_only_the_attempt_on_record_is_released() -> None:
+    record = AttemptRecord(attempt=0, outcome=OutcomeKind.INFRASTRUCTURE)
+    status = a_trial().status.replace(attempts=(record,))
+    trial = on_record(a_trial().model_copy(update={"status": status}))
+    first, second = its_pod(attempt="0"), its_pod(attempt="1")
+    assert (first,) == plan_releases([first, second], [trial], ALWAYS).finalizers
+
+
+def test_a_finished_trial_waits_for_no_other_pod() -> None:
     first, second = its_pod(attempt="0"), its_pod(attempt="1")
     releases = plan_releases([first, second], [on_record(a_finished_trial())], ALWAYS)
-    assert (first,) == releases.finalizers
+    assert (first, second) == releases.finalizers
+
+
+def test_of_misconfigured_attempts_the_latest_pod_is_kept() -> None:
+    records = tuple(
+        AttemptRecord(attempt=number, outcome=OutcomeKind.MISCONFIGURED) for number in range(3)
+    )
+    status = a_trial().status.replace(attempts=records)
+    trial = on_record(a_trial().model_copy(update={"status": status}))
+    pods = [its_pod(attempt=str(number)) for number in range(3)]
+    assert tuple(pods[:2]) == plan_releases(pods, [trial], ON_FAILURE).deletions
 
 
 @pytest.mark.parametrize(

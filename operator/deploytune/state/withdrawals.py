@@ -1,0 +1,44 @@
+"""Trials that are given up when the budget of seconds, or of accelerator seconds, is spent.
+
+A trial that runs may end; one that holds nothing yet, because it waits for a node, for its user or
+for a retry, would keep the tuning from ending for as long as it waits. It is told to nobody and
+charged to nothing. Confirmations are reserved on top of every budget.
+"""
+
+from __future__ import annotations
+
+from deploytune.api.trial import Purpose, TuningTrial
+from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.state.observe import in_order_of_completion
+from deploytune.state.stopping import is_time_or_money_spent
+from deploytune.state.timestamps import to_timestamp
+from deploytune.state.world import World
+
+_MESSAGE = "withdrawn: the budget was spent before it could run"
+
+
+def withdraw(world: World, trials: tuple[TuningTrial, ...]) -> tuple[TuningTrial, ...]:
+    """Return the trials that are given up now, finished; `trials` carry this pass's verdicts."""
+    if world.tuning.spec.suspend or not is_time_or_money_spent(world, trials):
+        return ()
+    holding = {a.trial_index for a in world.attempts if a.ending is None and a.is_bound}
+    given_up = [
+        trial
+        for trial in trials
+        if not trial.is_finished
+        and trial.spec.purpose is not Purpose.CONFIRM
+        and trial.spec.index not in holding
+    ]
+    first = len(in_order_of_completion(trials))
+    return tuple(_given_up(world, trial, first + place) for place, trial in enumerate(given_up))
+
+
+def _given_up(world: World, trial: TuningTrial, place: int) -> TuningTrial:
+    status = trial.status.replace(
+        outcome=OutcomeKind.INFRASTRUCTURE,
+        cause=Cause.INTERRUPTED,
+        message=_MESSAGE,
+        completion_index=place,
+        completion_time=to_timestamp(world.now),
+    )
+    return trial.model_copy(update={"status": status})
