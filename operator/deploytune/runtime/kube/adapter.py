@@ -68,7 +68,7 @@ class KubeRuntime:
         self._trials: dict[int, TuningTrial] = {}
         self._pods: dict[tuple[int, int], Json] = {}
         self._listed: Sequence[Json] = ()
-        self._was_refused = False
+        self._refused_pools: set[str] = set()
 
     @property
     def listed_pods(self) -> Sequence[Json]:
@@ -77,11 +77,12 @@ class KubeRuntime:
 
     @property
     def was_refused(self) -> bool:
-        """Whether a Pod was refused since this was made: what to do about it is not decided yet."""
-        return self._was_refused
+        """Whether a Pod was refused since `gather`: what to do about it is not decided yet."""
+        return bool(self._refused_pools)
 
     async def gather(self) -> World:
         """Return the trials on record and the Pods there are; the tuning is as it was given."""
+        self._refused_pools = set()
         trials, self._listed = await self._trials_and_pods()
         self._trials = {trial.spec.index: trial for trial in trials}
         now = datetime.now(UTC)
@@ -130,6 +131,8 @@ class KubeRuntime:
             RefusedError: the namespace is being deleted.
         """
         trial = self._trials.get(request.index) or await self._read_trial(request.trial)
+        if trial.spec.pool in self._refused_pools:
+            return  # one answer is enough: the others wait for the next pass
         pod = build_pod(self._tuning, trial, request, self._options.pods)
         try:
             await self._create(PODS, pod, trial.metadata.uid)
@@ -137,7 +140,7 @@ class KubeRuntime:
             if error.is_namespace_ending:
                 raise
             self._memory.refuse(trial.spec.pool, str(error), datetime.now(UTC))
-            self._was_refused = True
+            self._refused_pools.add(trial.spec.pool)
         else:
             self._memory.admit(trial.spec.pool)
 
