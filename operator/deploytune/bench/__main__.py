@@ -109,6 +109,8 @@ def _load(options: argparse.Namespace) -> Load:
         trials=options.trials,
         strategy=options.strategy,
         pool_label=options.pool_label,
+        annotation=options.annotation,
+        pause_seconds=options.pause,
     )
 
 
@@ -117,6 +119,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--audit-log", type=Path, help="of the API server: counts the writes")
     parser.add_argument("--pool-label", default="example.com/gpu-pool=pool-1")
+    parser.add_argument("--annotation", metavar="KEY=VALUE", help="of trial Pods")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two tunings")
     parser.add_argument("what", choices=("latency", "rate"))
     parser.add_argument("--tunings", type=int, default=1)
     parser.add_argument("--trials", type=int, default=50, help="of each tuning")

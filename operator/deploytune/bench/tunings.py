@@ -22,12 +22,17 @@ _PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Load:
-    """So many tunings of so many trials each; `pool_label` is KEY=VALUE."""
+    """So many tunings of so many trials each; `pool_label` and `annotation` are KEY=VALUE.
+
+    They are created `pause_seconds` apart, so that their trials do not all end at once.
+    """
 
     tunings: int
     trials: int
     strategy: str
     pool_label: str
+    annotation: str | None = None
+    pause_seconds: float = 0.0
 
     @property
     def namespace(self) -> str:
@@ -37,8 +42,12 @@ class Load:
     @property
     def node_selector(self) -> dict[str, str]:
         """The labels of the pool's nodes."""
-        key, _, value = self.pool_label.partition("=")
-        return {key: value}
+        return _pair(self.pool_label)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What trial Pods carry: such as how long a node that runs nothing lets them run."""
+        return {} if self.annotation is None else _pair(self.annotation)
 
     @property
     def names(self) -> Iterator[str]:
@@ -59,6 +68,7 @@ async def create_tunings(api: ApiServer, load: Load) -> None:
     await make_namespace(api, load.namespace)
     for name in load.names:
         await api.create(TUNINGS, load.namespace, _tuning(load, name))
+        await asyncio.sleep(load.pause_seconds)
 
 
 async def await_finished(api: ApiServer, load: Load, seconds: float) -> None:
@@ -76,9 +86,11 @@ async def await_finished(api: ApiServer, load: Load, seconds: float) -> None:
 
 
 async def remove_tunings(api: ApiServer, load: Load) -> None:
-    """Delete the namespace of the load and all that is in it."""
+    """Delete the namespace of the load and all that is in it, and wait until it is gone."""
     with suppress(NotFoundError):
         await api.delete(_NAMESPACES, None, load.namespace, Deletion())
+    while await api.find(_NAMESPACES, None, load.namespace) is not None:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _tuning(load: Load, name: str) -> dict[str, Any]:
@@ -100,13 +112,18 @@ def _tuning(load: Load, name: str) -> dict[str, Any]:
         ],
         "budget": {"maxTrials": load.trials, "confirmations": 1},
         "algorithm": {"name": load.strategy},
-        "trial": {"image": "bench"},
+        "trial": {"image": "bench", "podTemplate": {"annotations": load.annotations}},
         "workload": {
             "models": [{"name": "model", "source": "model.onnx"}],
             "loads": [{"name": "full", "type": "ClosedLoop", "concurrency": 1}],
         },
     }
     return _document(API_VERSION, "DeploymentTuning", name, {"spec": spec})
+
+
+def _pair(text: str) -> dict[str, str]:
+    key, _, value = text.partition("=")
+    return {key: value}
 
 
 def _document(api_version: str, kind: str, name: str, more: dict[str, Any]) -> dict[str, Any]:
