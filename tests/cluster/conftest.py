@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from clusters.control_plane import ControlPlane
+from clusters.diagnosis import ACCESS, pytest_runtest_makereport
 from clusters.fixtures import (
     cluster,
     kubectl,
@@ -19,7 +20,7 @@ from clusters.kwok import pretended_nodes
 from clusters.own_clusters import own_control_plane
 from clusters.requirements import CONTROL_PLANE
 
-__all__ = ["cluster", "kubectl", "namespace"]
+__all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 
 
 @pytest.hookimpl
@@ -29,10 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """The run's own control plane, whose parts a test may end and start again."""
     need_own_cluster(CONTROL_PLANE)
     with own_control_plane() as running:
+        request.session.stash[ACCESS] = running.access
         yield running
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from clusters.access import Access
+from clusters.diagnosis import ACCESS
 from clusters.kubectl import Kubectl
 from clusters.namespaces import Namespace, new_namespace
 from clusters.requirements import Requirement, why_not
@@ -29,6 +30,7 @@ def cluster(request: pytest.FixtureRequest) -> Access:
     if is_named(os.environ):
         access = reach(os.environ)
         access.apply_crds()
+        request.session.stash[ACCESS] = access
         return access
     own: Access = request.getfixturevalue("control_plane").access
     return own

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from clusters.control_plane import ControlPlane
+from clusters.diagnosis import ACCESS, pytest_runtest_makereport
 from clusters.fixtures import (
     cluster,
     kubectl,
@@ -23,7 +24,7 @@ from node.operating import DETERMINISTIC_TRIAL
 from pod_builders import digits_files
 from project_images import OPERATOR, TRIAL
 
-__all__ = ["cluster", "kubectl", "namespace"]
+__all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 
 
 @pytest.hookimpl
@@ -33,10 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def node_cluster() -> Iterator[NodeCluster]:
+def node_cluster(request: pytest.FixtureRequest) -> Iterator[NodeCluster]:
     """The run's own control plane and nodes, whose parts a test may end and start again."""
     need_own_cluster(NODES)
     with own_node_cluster() as running:
+        request.session.stash[ACCESS] = running.control_plane.access
         yield running
 
 
