@@ -18,7 +18,7 @@ from clusters.places import TESTS, clusters_of_test_runs
 from clusters.programs import ClusterSetUpError
 from clusters.removal import is_marked, mark, remove_cluster
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0  # a busy disk takes minutes over the layers of images
 
 
 class Keeper:
