@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ from deploytune.search.space import Space
 OBJECTIVE = "throughput"
 LATENCY = "latency_ms"
 
+PLUG_INS = tuple(filter(None, os.environ.get("DEPLOYTUNE_TEST_STRATEGY", "").split(",")))
+"""Strategies of installed packages that are to be held against the contract too."""
+
 EVERY_STRATEGY = {
     "TBA as published": Algorithm("TBA", preset="Paper", seed=3),
     "TPE": Algorithm("TPE", seed=3),
@@ -29,6 +33,7 @@ EVERY_STRATEGY = {
     "Optuna, a sampler with a state": Algorithm(
         "Optuna", {"population_size": 8}, seed=3, sampler="NSGAIISampler"
     ),
+    **{name: Algorithm(name, seed=3) for name in PLUG_INS},
 }
 
 

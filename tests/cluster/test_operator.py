@@ -302,15 +302,25 @@ def test_what_ended_while_the_operator_was_away_is_not_lost(
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_spec_that_breaks_a_rule_ends_the_tuning_and_says_which(kubectl: Kubectl) -> None:
-    kubectl.apply(a_document(spec={"algorithm": {"name": "Optuna", "sampler": "NoSampler"}}))
+@pytest.mark.parametrize(
+    ("algorithm", "named"),
+    [
+        ({"name": "Optuna", "sampler": "NoSampler"}, "NoSampler"),
+        ({"name": "Vizier"}, "must be one of TBA, TPE, Random, Grid, Optuna, got 'Vizier'"),
+    ],
+    ids=["a sampler that is not there", "a strategy that no package brings"],
+)
+def test_a_spec_that_breaks_a_rule_ends_the_tuning_and_says_which(
+    kubectl: Kubectl, algorithm: dict[str, str], named: str
+) -> None:
+    kubectl.apply(a_document(spec={"algorithm": algorithm}))
 
     until_finished(kubectl)
 
     assert ("False", "InvalidSpec") == condition(kubectl, "Succeeded")
     events = [event for event in kubectl.items("events") if event["reason"] == "InvalidSpec"]
     assert ["Warning"] == [event["type"] for event in events]
-    assert "NoSampler" in events[0]["message"]
+    assert named in events[0]["message"]
 
 
 def test_the_liveness_endpoint_answers_while_the_operator_waits_for_its_lease(

@@ -1,4 +1,8 @@
-"""One contract for all strategies."""
+"""One contract for all strategies.
+
+Those of installed packages that DEPLOYTUNE_TEST_STRATEGY names, separated by commas, are held
+against it too (operator/docs/strategies.md).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from search_builders import (
     EVERY_STRATEGY,
     LATENCY,
     OBJECTIVE,
+    PLUG_INS,
     a_choice,
     a_finished,
     a_history,
@@ -46,7 +51,8 @@ def keys_of(problem: Problem, trials: int, in_flight: int = 1) -> list[object]:
 
 
 def test_the_suite_covers_every_strategy() -> None:
-    assert set(STRATEGIES) == {algorithm.name for algorithm in EVERY_STRATEGY.values()}
+    names = {algorithm.name for algorithm in EVERY_STRATEGY.values()}
+    assert {*STRATEGIES, *PLUG_INS} == names
 
 
 @pytest.mark.parametrize("in_flight", [1, 4], ids=["one at a time", "four in flight"])
@@ -162,10 +168,10 @@ def test_another_process_proposes_the_same() -> None:
 
 def _proposals_of_a_process(hash_seed: str) -> dict[str, object]:
     program = TESTS / "strategies" / "proposals_as_json.py"
-    paths = os.pathsep.join([str(OPERATOR), str(TESTS)])
+    paths = [str(OPERATOR), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, str(program)],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=True,

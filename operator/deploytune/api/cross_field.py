@@ -17,7 +17,6 @@ from deploytune.api.immutability import IMMUTABLE
 from deploytune.api.pod_rules import POD_RULES
 from deploytune.api.tuning import (
     POOL_PARAMETER,
-    AlgorithmName,
     AlgorithmSpec,
     ConstraintSpec,
     DeploymentTuning,
@@ -142,9 +141,7 @@ _OWN: Rules = {
             "sampler",
             "must be set when name is Optuna",
             "self.name != 'Optuna' || has(self.sampler)",
-            lambda algorithm: (
-                algorithm.name is not AlgorithmName.OPTUNA or algorithm.sampler is not None
-            ),
+            lambda algorithm: algorithm.name != "Optuna" or algorithm.sampler is not None,
         ),
     ),
     ParameterSpec: (

@@ -123,7 +123,7 @@ def _constraint_of(spec: ConstraintSpec) -> Constraint:
 
 def _algorithm_of(spec: AlgorithmSpec) -> Algorithm:
     return Algorithm(
-        name=spec.name.value,
+        name=spec.name,
         settings=MappingProxyType(spec.settings),
         seed=spec.seed,
         preset=spec.preset,

@@ -37,7 +37,6 @@ __all__ = [
     "API_VERSION",
     "GROUP",
     "POOL_PARAMETER",
-    "AlgorithmName",
     "AlgorithmSpec",
     "Answer",
     "BudgetSpec",
@@ -58,6 +57,7 @@ __all__ = [
     "ResourcesSpec",
     "SearchSpaceSpec",
     "SearchSpec",
+    "StrategyName",
     "TrialSpec",
     "TuningSpec",
     "TuningStatus",
@@ -74,6 +74,11 @@ MetricName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-
 ParameterName = Annotated[
     str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
 ]
+StrategyName = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")
+]
+"""Which of these there is, the search knows when it looks the strategy up (ADR 0007)."""
+
 Assignment = Annotated[dict[ParameterName, ScalarField], Field(min_length=1, max_length=64)]
 
 
@@ -241,21 +246,12 @@ class BudgetSpec(ContractModel):
     )
 
 
-class AlgorithmName(StrEnum):
-    """The strategies."""
-
-    TBA = "TBA"
-    TPE = "TPE"
-    RANDOM = "Random"
-    GRID = "Grid"
-    OPTUNA = "Optuna"
-
-
 class AlgorithmSpec(ContractModel):
     """Which strategy proposes."""
 
-    name: AlgorithmName = Field(
-        default=AlgorithmName.TPE, description="TBA, TPE, Random, Grid or Optuna"
+    name: StrategyName = Field(
+        default="TPE",
+        description="TBA, TPE, Random, Grid, Optuna, or a strategy of an installed package",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         default=0, description="equal seeds and equal histories give equal proposals"

@@ -1,4 +1,7 @@
-"""The strategies by name; each is a pure function of problem, knowledge and chance."""
+"""The strategies by name; each is a pure function of problem, knowledge and chance.
+
+A name that is not built in is looked for in installed packages (`plug_ins`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from deploytune.contract.errors import InvalidTuningError
 from deploytune.search.problem import Algorithm
 from deploytune.search.strategies.grid import build_grid
 from deploytune.search.strategies.optuna_bridge import build_optuna, build_tpe
+from deploytune.search.strategies.plug_ins import plug_in, plug_in_names
 from deploytune.search.strategies.random_search import build_random
 from deploytune.search.strategies.strategy import Strategy
 from deploytune.search.strategies.tba_paper import build_tba
@@ -24,19 +28,20 @@ _BUILDERS: MappingProxyType[str, Callable[[Algorithm], Strategy]] = MappingProxy
 )
 
 STRATEGIES = tuple(_BUILDERS)
-"""The names of all strategies."""
+"""The names of all built-in strategies."""
 
 
 def strategy_for(algorithm: Algorithm) -> Strategy:
-    """Return the strategy that an algorithm names.
+    """Return the strategy that an algorithm names: a built-in one first of all.
 
     Raises:
         InvalidTuningError: an unknown name, or settings that it does not take.
-        MachineError: it needs a package that is not installed.
+        MachineError: it needs a package that is not installed, or its own package is broken.
     """
-    builder = _BUILDERS.get(algorithm.name)
+    builder = _BUILDERS.get(algorithm.name) or plug_in(algorithm.name)
     if builder is None:
+        known = dict.fromkeys((*STRATEGIES, *plug_in_names()))
         raise InvalidTuningError(
-            "algorithm.name", f"must be one of {', '.join(STRATEGIES)}", algorithm.name
+            "algorithm.name", f"must be one of {', '.join(known)}", algorithm.name
         )
     return builder(algorithm)
