@@ -15,7 +15,6 @@ from deploytune.cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from deploytune.handlers.operator import OperatorOptions
 
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -56,11 +55,12 @@ def execute(options: argparse.Namespace) -> ExitCode:
     """Run until SIGTERM, or release Pods and return."""
     from deploytune.handlers.operator import OperatorOptions, release_everything
     from deploytune.observability.logs import configure_logs
+    from deploytune.runtime.kube.connection import own_namespace
 
     configure_logs(options.log_level)
     operator_options = OperatorOptions(
         trial_image=options.trial_image,
-        lease_namespace=options.lease_namespace or _own_namespace(),
+        lease_namespace=options.lease_namespace or own_namespace(),
         namespaces=tuple(dict.fromkeys(options.namespace)),
         kubeconfig=options.kubeconfig,
         context=options.context,
@@ -79,11 +79,3 @@ async def _serve(options: OperatorOptions) -> ExitCode:
     code = ExitCode.ANSWER if end is End.STOPPED else ExitCode.LEASE_LOST
     logging.shutdown()
     os._exit(code)  # else a decision that still runs in its thread would be waited for
-
-
-def _own_namespace() -> str:
-    """Return the namespace of the Pod we run in."""
-    try:
-        return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
-    except OSError:
-        return "default"
