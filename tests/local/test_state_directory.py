@@ -10,7 +10,7 @@ from builders import a_finished_trial, a_trial, a_tuning
 
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.errors import DeploytuneError, InvalidTuningError, MachineError
-from deploytune.runtime.local.state_directory import StateDirectory
+from deploytune.runtime.local.state_directory import Records, StateDirectory
 
 
 @pytest.fixture
@@ -39,6 +39,24 @@ def test_records_outlive_the_run(path: Path) -> None:
     assert (a_finished_trial(0), a_trial(1)) == second.trials()
     assert TuningStatus(trials=2) == second.status()
     second.close()
+
+
+def test_records_may_be_read_while_a_run_writes_them(path: Path) -> None:
+    directory = StateDirectory.open(path, a_tuning())
+    directory.write_trial(a_trial(0))
+    records = Records(path)
+    assert (a_tuning(), a_trial(0), None) == (
+        records.tuning(),
+        records.trial("tune-0"),
+        records.trial("tune-1"),
+    )
+    directory.close()
+
+
+def test_reading_records_makes_nothing(path: Path) -> None:
+    assert None is Records(path).tuning()
+    assert None is Records(path).trial("tune-0")
+    assert not path.exists()
 
 
 def test_a_second_run_is_refused(path: Path) -> None:

@@ -6,7 +6,8 @@
     attempts/NAME-N/       one folder an attempt: request, orders, log, termination, ending
     lock                   held by the one run that uses the directory
 
-Every file is whole or absent (`atomic_files`); what an interrupted writer left is ignored.
+Every file is whole or absent (`atomic_files`); what an interrupted writer left is ignored. So
+anyone may read it at any time (`Records`), while one run writes it (`StateDirectory`).
 """
 
 from __future__ import annotations
@@ -33,15 +34,46 @@ _MUTABLE_TRIAL = ("run_deadline_seconds", "stage_deadlines_seconds", "infra_retr
 _Model = TypeVar("_Model", bound=ContractModel)
 
 
-class StateDirectory:
+class Records:
+    """What a state directory has on record."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._finished: dict[str, TuningTrial] = {}
+
+    def tuning(self) -> DeploymentTuning | None:
+        """Return the tuning, without its status; None if this is no state directory of one."""
+        return _read(self.path / _TUNING, DeploymentTuning)
+
+    def trials(self) -> tuple[TuningTrial, ...]:
+        """Return the trials on record, by index."""
+        folder = self.path / _TRIALS
+        trials = (self.trial(path.stem) for path in _json_files(folder))
+        known = [trial for trial in trials if trial is not None]
+        return tuple(sorted(known, key=lambda trial: trial.spec.index))
+
+    def trial(self, name: str) -> TuningTrial | None:
+        """Return a trial on record, or None."""
+        if name in self._finished:
+            return self._finished[name]
+        trial = _read(self.path / _TRIALS / f"{name}.json", TuningTrial)
+        if trial is not None and trial.is_finished:  # final: it need not be read again
+            self._finished[name] = trial
+        return trial
+
+    def status(self) -> TuningStatus | None:
+        """Return the tuning's status on record, or None."""
+        return _read(self.path / _STATUS, TuningStatus)
+
+
+class StateDirectory(Records):
     """An opened, locked state directory."""
 
     def __init__(self, path: Path, lock: int) -> None:
         """Use `path`, whose lock is held through the descriptor `lock`; see `open`."""
-        self.path = path
+        super().__init__(path)
         self.attempts = path / _ATTEMPTS
         self._lock = lock
-        self._finished: dict[str, TuningTrial] = {}
 
     @classmethod
     def open(cls, path: Path, tuning: DeploymentTuning) -> Self:
@@ -72,31 +104,9 @@ class StateDirectory:
         """Let go of the lock."""
         os.close(self._lock)
 
-    def trials(self) -> tuple[TuningTrial, ...]:
-        """Return the trials on record, by index."""
-        folder = self.path / _TRIALS
-        trials = (self.trial(path.stem) for path in _json_files(folder))
-        known = [trial for trial in trials if trial is not None]
-        return tuple(sorted(known, key=lambda trial: trial.spec.index))
-
-    def trial(self, name: str) -> TuningTrial | None:
-        """Return a trial on record, or None."""
-        if name in self._finished:
-            return self._finished[name]
-        path = self.path / _TRIALS / f"{name}.json"
-        trial = _read(path, TuningTrial) if path.exists() else None
-        if trial is not None and trial.is_finished:  # final: it need not be read again
-            self._finished[name] = trial
-        return trial
-
     def write_trial(self, trial: TuningTrial) -> None:
         """Put a trial on record."""
         _write(self.path / _TRIALS / f"{trial.metadata.name}.json", trial)
-
-    def status(self) -> TuningStatus | None:
-        """Return the tuning's status on record, or None."""
-        path = self.path / _STATUS
-        return _read(path, TuningStatus) if path.exists() else None
 
     def write_status(self, status: TuningStatus) -> None:
         """Put the tuning's status on record."""
@@ -128,8 +138,8 @@ def _adopt(path: Path, tuning: DeploymentTuning) -> None:
     """Check that the directory is this tuning's, and keep the tuning as it is now."""
     record = path / _TUNING
     asked = DeploymentTuning(metadata=tuning.metadata, spec=tuning.spec)
-    if record.exists():
-        held = _read(record, DeploymentTuning)
+    held = _read(record, DeploymentTuning)
+    if held is not None:
         difference = _first_difference(held, asked)
         if difference is not None:
             raise InvalidTuningError(
@@ -158,12 +168,20 @@ def _immutable(tuning: DeploymentTuning) -> dict[str, object]:
 
 
 def _json_files(folder: Path) -> Iterable[Path]:
-    return (p for p in folder.iterdir() if p.suffix == ".json" and not is_temporary(p))
+    try:
+        return [p for p in folder.iterdir() if p.suffix == ".json" and not is_temporary(p)]
+    except OSError as error:
+        raise MachineError(f"{folder} cannot be read: {error.strerror}") from error
 
 
-def _read(path: Path, model: type[_Model]) -> _Model:
+def _read(path: Path, model: type[_Model]) -> _Model | None:
+    """Return what is on record there, None if nothing is."""
     try:
         return model.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise MachineError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise MachineError(f"{path} is damaged: it is no {model.__name__}") from error
 
