@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -9,10 +10,13 @@ from pydantic import Field
 
 from deploytune.api.tuning import API_VERSION, Metadata
 from deploytune.api.tuning_status import Number, Parameters
+from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.models import ContractModel, ScalarField, SpentSeconds, Text
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement
 from deploytune.contract.stages import Stage
+
+_TRIAL_NAME = re.compile(r"([a-z0-9][-a-z0-9]*)-(0|[1-9][0-9]*)")
 
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -151,3 +155,16 @@ class TuningTrial(ContractModel):
 def trial_name(tuning: str, index: int) -> str:
     """Return the name of a tuning's trial: `<tuning>-<index>`."""
     return f"{tuning}-{index}"
+
+
+def tuning_of(trial: str) -> str:
+    """Return the name of the tuning that a trial's name begins with.
+
+    Raises:
+        InvalidTuningError: it is no trial's name.
+    """
+    found = _TRIAL_NAME.fullmatch(trial)
+    if found is None:
+        rule = "must be the name of a trial, <tuning>-<index>, such as digits-7"
+        raise InvalidTuningError("TRIAL", rule, trial)
+    return found[1]

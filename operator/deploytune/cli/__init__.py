@@ -2,7 +2,7 @@
 
 Exit codes:
     0    an answer was found (run), the tuning is valid (validate), the file was written (init),
-         SIGTERM was obeyed or Pods were released (operator)
+         the trial was explained (why), SIGTERM was obeyed or Pods were released (operator)
     2    bad input, or a machine that lacks something: one line says what, nothing was started
     3    the search ended and no configuration was feasible, or none stood its confirmations
     4    the operator has lost its Lease: another one may be at work
@@ -16,11 +16,17 @@ import sys
 from collections.abc import Sequence
 
 from deploytune import __version__
-from deploytune.cli import init, operator, run, validate
+from deploytune.cli import init, operator, run, validate, why
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import DeploytuneError
 
-_COMMANDS = {"run": run, "validate": validate, "init": init, "operator": operator}
+_COMMANDS = {
+    "run": run,
+    "validate": validate,
+    "init": init,
+    "why": why,
+    "operator": operator,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning
+from deploytune.cli.tuning_files import add_tuning_arguments, default_state, read_tuning
 from deploytune.contract.errors import MachineError
 from deploytune.contract.request import PORTS_VARIABLE
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from deploytune.state.decide import Decision
     from deploytune.state.world import World
 
-_STATE_HOME = Path(".deploytune")
 _LIVE_HEARTBEAT_SECONDS = 1.0
 _PLAIN_WIDTH = 160
 
@@ -63,7 +62,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
     check_one_machine(tuning)
     if options.trial_command is None:
         _check_stock_trial_runs(options.ports)
-    state: Path = options.state or options.tuning.parent / _STATE_HOME / tuning.metadata.name
+    state: Path = options.state or default_state(options.tuning.parent, tuning.metadata.name)
     output: Path = options.output or state.with_name(f"{state.name}-answer")
     from deploytune.runtime.local.answer_folder import check_place
 

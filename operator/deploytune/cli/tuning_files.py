@@ -1,4 +1,4 @@
-"""A tuning file, read and held against every rule that needs no trial."""
+"""A tuning file, read and held against every rule that needs no trial, and its state's place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from pathlib import Path
 
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.errors import InvalidTuningError
+
+_STATE_HOME = ".deploytune"
+
+
+def default_state(folder: Path, tuning: str) -> Path:
+    """Return where the trials of a tuning are kept whose file is in that folder."""
+    return folder / _STATE_HOME / tuning
 
 
 def add_tuning_arguments(parser: argparse.ArgumentParser) -> None:

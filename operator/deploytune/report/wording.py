@@ -35,5 +35,15 @@ def describe_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def describe_percent(share: float) -> str:
+    """Return a share as a percentage: 0.042 as `4.2 %`."""
+    return f"{_short(100 * share)} %"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return how many there are of a thing: `1 trial`, `2 trials`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def _short(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"  # noqa: PLR2004 - readable

@@ -1,0 +1,174 @@
+"""`deploytune why`, as a user meets it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from builders import a_finished_trial, a_trial, a_tuning
+
+from deploytune.cli import main
+from deploytune.cli.exit_codes import ExitCode
+from deploytune.runtime.local.state_directory import StateDirectory
+
+OneLine = Callable[..., str]
+
+
+def keep_trials(state: Path) -> Path:
+    """Make a state directory of two trials, one of them finished."""
+    directory = StateDirectory.open(state, a_tuning())
+    directory.write_trial(a_finished_trial(0))
+    directory.write_trial(a_trial(1))
+    directory.close()
+    return state
+
+
+@pytest.fixture
+def refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> OneLine:
+    """Asks in an empty folder, and returns the one line with which it is refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    def ask(*arguments: str) -> str:
+        code = main(["why", *arguments])
+        printed = capfd.readouterr()
+        assert ExitCode.BAD_INPUT == code
+        assert "" == printed.out
+        (line,) = printed.err.splitlines()
+        assert line.startswith("deploytune: ")
+        return line
+
+    return ask
+
+
+def an_unreachable_cluster(path: Path) -> Path:
+    cluster = {"name": "k", "cluster": {"server": "https://127.0.0.1:1"}}
+    context = {"name": "k", "context": {"cluster": "k", "user": "u"}}
+    user = {"name": "u", "user": {"token": "t"}}
+    document: dict[str, Any] = {"clusters": [cluster], "contexts": [context], "users": [user]}
+    path.write_text(yaml.safe_dump({**document, "current-context": "k"}))
+    return path
+
+
+def test_a_trial_of_a_run_is_explained_where_the_run_was_started(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deterministic_run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`run` and `why` have the same default, so no option is needed."""
+    monkeypatch.chdir(tmp_path)
+    state = Path(".deploytune", "tune")
+    deterministic_run(state, max_trials=3, confirmations=1, algorithm="TPE")
+    capsys.readouterr()
+    for trial in ("tune-0", "tune-2", "tune-3"):
+        assert ExitCode.ANSWER == main(["why", trial])
+    printed = capsys.readouterr().out
+    assert "The baseline: all defaults" in printed
+    assert "Optuna's TPESampler proposed it." in printed
+    assert "A confirmation: it measures tune-" in printed
+    assert 3 == printed.count("How it ended")
+
+
+def test_a_state_directory_may_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = keep_trials(tmp_path / "elsewhere")
+    assert ExitCode.ANSWER == main(["why", "tune-1", "--state", str(state)])
+    assert "Not ended yet" in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_may_be_asked_about_and_is_left_alone(tmp_path: Path) -> None:
+    state = keep_trials(tmp_path / "state")
+    before = sorted(state.rglob("*"))
+    directory = StateDirectory.open(state, a_tuning())
+    assert ExitCode.ANSWER == main(["why", "tune-0", "--state", str(state)])
+    directory.close()
+    assert before == sorted(state.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["tune", "tune-", "-1", "tune-01", "../tune-1", "Tune-1", ""])
+def test_what_is_no_name_of_a_trial_is_refused(refusal: OneLine, name: str) -> None:
+    rule = "must be the name of a trial, <tuning>-<index>, such as digits-7"
+    assert refusal("--", name) == f"deploytune: TRIAL: {rule}, got {name!r}"
+
+
+def test_a_trial_that_is_not_on_record_is_told_which_are(tmp_path: Path, refusal: OneLine) -> None:
+    keep_trials(tmp_path / ".deploytune" / "tune")
+    expected = "TRIAL: must be in .deploytune/tune (tune-0 to tune-1), got 'tune-7'"
+    assert refusal("tune-7").endswith(expected)
+
+
+def test_a_tuning_without_a_trial_says_so(tmp_path: Path, refusal: OneLine) -> None:
+    StateDirectory.open(tmp_path / "state", a_tuning()).close()
+    assert "(no trial yet)" in refusal("tune-0", "--state", "state")
+
+
+@pytest.mark.parametrize("state", ["absent", ".", "file"])
+def test_what_is_no_state_directory_is_refused(
+    tmp_path: Path, refusal: OneLine, state: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    rule = "must be a folder in which `deploytune run` keeps trials"
+    line = refusal("tune-0", "--state", state)
+    assert line == f"deploytune: --state: {rule}, got {state!r}"
+
+
+def test_a_damaged_record_is_named(tmp_path: Path, refusal: OneLine) -> None:
+    state = keep_trials(tmp_path / "state")
+    (state / "trials" / "tune-0.json").write_text("{}")
+    assert "tune-0.json is damaged" in refusal("tune-0", "--state", "state")
+
+
+def test_records_that_have_gone_are_one_line(tmp_path: Path, refusal: OneLine) -> None:
+    state = keep_trials(tmp_path / "state")
+    (state / "trials").rename(tmp_path / "kept")
+    assert "state/trials cannot be read" in refusal("tune-0", "--state", "state")
+
+
+@pytest.mark.parametrize("option", ["--cluster", "--namespace", "--kubeconfig", "--context"])
+def test_a_state_directory_and_a_cluster_are_not_asked_together(
+    refusal: OneLine, option: str
+) -> None:
+    value = [] if option == "--cluster" else ["x"]
+    line = refusal("tune-0", "--state", "state", option, *value)
+    assert f"--state: may not be given together with {option}" in line
+
+
+def test_without_a_state_directory_a_cluster_is_asked(
+    tmp_path: Path, refusal: OneLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = str(tmp_path / "no-kubeconfig")
+    monkeypatch.setattr("deploytune.runtime.kube.connection.KUBE_CONFIG_DEFAULT_LOCATION", nowhere)
+    expected = (
+        ".deploytune/tune is not there, and in a cluster: no access to a cluster: "
+        f"there is no kubeconfig at {nowhere}"
+    )
+    assert refusal("tune-0").endswith(expected)
+
+
+def test_with_an_option_of_a_cluster_it_is_asked_whatever_is_here(
+    tmp_path: Path, refusal: OneLine
+) -> None:
+    keep_trials(tmp_path / ".deploytune" / "tune")
+    line = refusal("tune-0", "--kubeconfig", "absent")
+    assert line.endswith("no access to a cluster: there is no kubeconfig at absent")
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_line(tmp_path: Path, refusal: OneLine) -> None:
+    kubeconfig = an_unreachable_cluster(tmp_path / "kubeconfig")
+    line = refusal("tune-0", "--cluster", "--kubeconfig", str(kubeconfig))
+    assert "the API server gave no answer" in line
+
+
+def test_an_installation_for_one_machine_says_what_a_cluster_needs(
+    refusal: OneLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    assert "the package kubernetes is not installed (extra [operator])" in refusal(
+        "tune-0", "--cluster"
+    )
