@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,7 @@ class Packages:
 
     def add_metadata(self, package: str, *entry_points: str) -> None:
         """Leave what pip leaves of a package."""
-        metadata = self.folder / f"{package.replace('-', '_')}-1.0.dist-info"
+        metadata = self._metadata(package)
         metadata.mkdir()
         (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
@@ -50,6 +51,11 @@ class Packages:
         self.add_metadata("mutation-strategy", point)
         self._modules.append("mutation_strategy")
 
+    def remove(self, package: str) -> None:
+        """Uninstall a package."""
+        shutil.rmtree(self._metadata(package))
+        importlib.invalidate_caches()
+
     def is_imported(self) -> bool:
         """Tell whether any of the packages was imported."""
         return any(module in sys.modules for module in self._modules)
@@ -59,6 +65,9 @@ class Packages:
         for module in self._modules:
             sys.modules.pop(module, None)
         plug_in.cache_clear()
+
+    def _metadata(self, package: str) -> Path:
+        return self.folder / f"{package.replace('-', '_')}-1.0.dist-info"
 
 
 @pytest.fixture
