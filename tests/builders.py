@@ -10,12 +10,13 @@ from deploytune.api.trial import (
     AttemptRecord,
     ProposalRecord,
     Purpose,
+    TrialMetadata,
     TrialSpecRecord,
     TrialStatusRecord,
     TuningTrial,
     trial_name,
 )
-from deploytune.api.tuning import DeploymentTuning, Metadata
+from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.codec import encode_breadcrumb, encode_report
 from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import Cause, OutcomeKind
@@ -112,7 +113,7 @@ def a_trial(
 ) -> TuningTrial:
     """A trial on record that has not ended."""
     return TuningTrial(
-        metadata=Metadata(name=trial_name(name, index)),
+        metadata=TrialMetadata(name=trial_name(name, index)),
         spec=TrialSpecRecord(
             tuning=name,
             index=index,

@@ -6,8 +6,15 @@ from typing import Any
 
 from api_builders import Document, parsed
 
-from deploytune.api.trial import ProposalRecord, Purpose, TrialSpecRecord, TuningTrial, trial_name
-from deploytune.api.tuning import DeploymentTuning, Metadata
+from deploytune.api.trial import (
+    ProposalRecord,
+    Purpose,
+    TrialMetadata,
+    TrialSpecRecord,
+    TuningTrial,
+    trial_name,
+)
+from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.models import Scalar
 from deploytune.state.pods.manifest import PodOptions, build_pod
 from deploytune.state.requests import build_request
@@ -21,7 +28,7 @@ def a_trial_of(
 ) -> TuningTrial:
     """A trial of a tuning as the API server keeps it."""
     return TuningTrial(
-        metadata=Metadata(name=trial_name(tuning.metadata.name, 3), uid=uid),
+        metadata=TrialMetadata(name=trial_name(tuning.metadata.name, 3), uid=uid),
         spec=TrialSpecRecord(
             tuning=tuning.metadata.name,
             index=3,

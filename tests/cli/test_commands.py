@@ -55,6 +55,12 @@ def test_a_finished_run_is_told_again_and_not_run_again(
     assert before == sorted((tmp_path / "state" / "attempts").iterdir())
 
 
+def test_a_tuning_may_have_the_longest_name(tmp_path: Path, deterministic_run: Run) -> None:
+    name = "a" * 50
+    assert ExitCode.ANSWER == deterministic_run(tmp_path / "state", name=name, max_trials=2)
+    assert f"{name}-0.json" in {path.name for path in (tmp_path / "state" / "trials").iterdir()}
+
+
 def test_the_seed_option_stands_for_the_seed_of_the_file(
     tmp_path: Path, deterministic_run: Run
 ) -> None:

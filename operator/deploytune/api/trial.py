@@ -11,7 +11,7 @@ from pydantic import Field
 from deploytune.api.tuning import API_VERSION, Metadata
 from deploytune.api.tuning_status import Number, Parameters
 from deploytune.contract.errors import InvalidTuningError
-from deploytune.contract.models import ContractModel, ScalarField, SpentSeconds, Text
+from deploytune.contract.models import ContractModel, Name, ScalarField, SpentSeconds, Text
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement
 from deploytune.contract.stages import Stage
@@ -130,12 +130,18 @@ class TrialStatusRecord(ContractModel):
     trial_seconds: SpentSeconds = Field(default=0.0, description="seconds of all its attempts")
 
 
+class TrialMetadata(Metadata):
+    """The metadata of a trial: its name is longer than that of its tuning, by its index."""
+
+    name: Name
+
+
 class TuningTrial(ContractModel):
     """One trial: what was asked, and how it ended."""
 
     api_version: Literal["deploytune.dev/v1alpha1"] = API_VERSION
     kind: Literal["TuningTrial"] = "TuningTrial"
-    metadata: Metadata
+    metadata: TrialMetadata
     spec: TrialSpecRecord = Field(description="what is tried; immutable")
     status: TrialStatusRecord = Field(default=TrialStatusRecord(), description="how it ended")
 

@@ -17,11 +17,12 @@ from deploytune.api.trial import (
     AttemptRecord,
     ProposalRecord,
     Purpose,
+    TrialMetadata,
     TrialSpecRecord,
     TuningTrial,
     trial_name,
 )
-from deploytune.api.tuning import DeploymentTuning, Metadata
+from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
@@ -181,4 +182,5 @@ def _proposal_record(
 
 def _trial(tuning: DeploymentTuning, spec: TrialSpecRecord) -> TuningTrial:
     name = trial_name(tuning.metadata.name, spec.index)
-    return TuningTrial(metadata=Metadata(name=name, namespace=tuning.metadata.namespace), spec=spec)
+    metadata = TrialMetadata(name=name, namespace=tuning.metadata.namespace)
+    return TuningTrial(metadata=metadata, spec=spec)
