@@ -24,6 +24,7 @@ PLUG_INS = tuple(filter(None, os.environ.get("DEPLOYTUNE_TEST_STRATEGY", "").spl
 """Strategies of installed packages that are to be held against the contract too."""
 
 EVERY_STRATEGY = {
+    "TBA": Algorithm("TBA", seed=3),
     "TBA as published": Algorithm("TBA", preset="Paper", seed=3),
     "TPE": Algorithm("TPE", seed=3),
     "TPE, one parameter at a time": Algorithm("TPE", {"multivariate": False}, seed=3),

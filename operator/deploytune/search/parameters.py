@@ -97,6 +97,10 @@ class Parameter:
         # In decimals, so that 0.1 + 2 * 0.1 is 0.3.
         return float(Decimal(repr(low)) + position * Decimal(repr(float(self._step or 0))))
 
+    def position_of(self, value: Scalar) -> int:
+        """Return the position of a choice's value: the inverse of `level`."""
+        return self._positions[kind_of(value), value]
+
     def at(self, share: float) -> Scalar:
         """Return the value at a share of the way from first to last, in [0, 1), along the scale."""
         count = self.count
@@ -160,6 +164,10 @@ class Parameter:
     @cached_property
     def _by_value(self) -> dict[tuple[str, Scalar], Scalar]:
         return {(kind_of(choice), choice): choice for choice in self._choices}
+
+    @cached_property
+    def _positions(self) -> dict[tuple[str, Scalar], int]:
+        return {(kind_of(choice), choice): place for place, choice in enumerate(self._choices)}
 
     @property
     def _range(self) -> tuple[float, float]:

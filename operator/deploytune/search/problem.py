@@ -40,10 +40,10 @@ class Constraint:
 class Algorithm:
     """Which strategy proposes, with which settings and seed.
 
-    `preset` names a set of settings of `TBA`; `sampler` is the class that `Optuna` uses.
+    `preset` names another `TBA`; `sampler` is the class that `Optuna` uses.
     """
 
-    name: str = "TPE"
+    name: str = "TBA"
     settings: Mapping[str, Scalar] = field(default_factory=lambda: MappingProxyType({}))
     seed: int = 0
     preset: str | None = None

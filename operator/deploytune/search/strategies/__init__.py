@@ -15,7 +15,7 @@ from deploytune.search.strategies.optuna_bridge import build_optuna, build_tpe
 from deploytune.search.strategies.plug_ins import plug_in, plug_in_names
 from deploytune.search.strategies.random_search import build_random
 from deploytune.search.strategies.strategy import Strategy
-from deploytune.search.strategies.tba_paper import build_tba
+from deploytune.search.strategies.tba import build_tba
 
 _BUILDERS: MappingProxyType[str, Callable[[Algorithm], Strategy]] = MappingProxyType(
     {

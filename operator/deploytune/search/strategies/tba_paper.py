@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain
 
-from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.models import Scalar
 from deploytune.search.history import FinishedTrial, Knowledge, Parameters
 from deploytune.search.neighbours import neighbour
@@ -32,9 +31,10 @@ from deploytune.search.ranking import Rank, rank_of
 from deploytune.search.seeds import Draw
 from deploytune.search.space import Configuration, Space
 from deploytune.search.strategies.optuna_bridge import build_tpe
-from deploytune.search.strategies.strategy import Strategy, refuse_settings
+from deploytune.search.strategies.strategy import Strategy
 
-_PRESET = "Paper"
+PAPER = "Paper"
+"""The name of the preset."""
 
 _INITIAL_TRIALS = 5
 _FIRST_TEMPERATURE = 1.0
@@ -109,20 +109,8 @@ class ThermalBudgetAnnealing:
             yield Proposal(parameters, "TBA", SearchStage.EXPLORING, why)
 
 
-def build_tba(algorithm: Algorithm) -> ThermalBudgetAnnealing:
-    """Return the annealing with the paper's values, and TPE as it stands by default after it.
-
-    Raises:
-        InvalidTuningError: not the preset `Paper`, or settings beside it.
-    """
-    if algorithm.preset != _PRESET:
-        raise InvalidTuningError(
-            "algorithm.preset", f"must be {_PRESET} when name is TBA", algorithm.preset
-        )
-    if algorithm.sampler is not None:
-        rule = "may not be set when name is TBA"
-        raise InvalidTuningError("algorithm.sampler", rule, algorithm.sampler)
-    refuse_settings(algorithm)
+def build_paper() -> ThermalBudgetAnnealing:
+    """Return the annealing with the paper's values, and TPE as it stands by default after it."""
     return ThermalBudgetAnnealing(build_tpe(Algorithm("TPE")))
 
 

@@ -1,0 +1,147 @@
+"""What `TBA` tries next: the temperature, the quotas, the acquisition.
+
+The temperature falls with the budget from 1 to 0. While it is high, what is not known counts for
+more; as it falls, what is believed to be feasible and good does. Three rules, the first that holds:
+
+    feasibility  nothing is feasible yet: the most probably feasible, the better of equals
+    quota        a family that was not seen enough gets its most probably feasible configuration
+    model        the expected improvement, times the probability of being feasible
+
+Quotas before the first feasible trial, more than two tries by quota, more caution as it gets
+colder, and gains divided by their cost were tried on DeployBench's development seeds and found no
+better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from deploytune.contract.models import Scalar
+from deploytune.search.history import Knowledge
+from deploytune.search.problem import Problem
+from deploytune.search.proposals import Proposal, SearchStage
+from deploytune.search.seeds import Draw
+from deploytune.search.thermal.arrays import Flags, Floats
+from deploytune.search.thermal.beliefs import Belief, Beliefs, learn
+from deploytune.search.thermal.candidates import untried
+from deploytune.search.thermal.columns import Columns
+from deploytune.search.thermal.families import LEAST_TRIES, MOST_TRIES, Family, families_of
+
+NAME = "TBA"
+
+CURIOSITY = 0.02
+"""Standard deviations of the objective that not knowing is worth, at temperature 1."""
+
+OPTIMISM = 1.5
+"""Standard deviations by which a family that never met its limits may yet beat the incumbent."""
+
+OBJECTIVE_HINT = 0.3
+"""Weight of the objective among what is equally likely to be the first feasible one."""
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """A score for each candidate, the rule that made them, and the family of a quota."""
+
+    values: Floats
+    rule: str
+    family: Family | None = None
+
+
+def choose(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
+    """Yield what to try next, best first."""
+    beliefs = learn(problem, knowledge)
+    if beliefs is None or not beliefs.columns.parameters:
+        return
+    temperature = max(0.0, 1.0 - len(knowledge.finished) / problem.max_trials)
+    families = families_of(problem.space, knowledge)
+    rng = np.random.default_rng(draw.seed_for("candidates"))
+    candidates = untried(problem, knowledge, beliefs.columns, temperature, rng)
+    if not len(candidates):
+        return
+    belief = beliefs.of(candidates)
+    incumbent = _incumbent(knowledge, beliefs)
+    scores = _scores(candidates, beliefs.columns, belief, families, incumbent, temperature)
+    for place in np.argsort(-scores.values, kind="stable"):
+        yield Proposal(
+            beliefs.columns.decode(candidates[place]),
+            NAME,
+            SearchStage.EXPLOITING if scores.rule == "model" else SearchStage.EXPLORING,
+            _why(scores, belief, int(place), incumbent, temperature),
+        )
+
+
+def _incumbent(knowledge: Knowledge, beliefs: Beliefs) -> float | None:
+    """Return the best believed loss of what was feasible: a lucky measurement is not believed."""
+    feasible = [trial.parameters for trial in knowledge.finished if trial.is_feasible]
+    if not feasible or beliefs.loss is None:
+        return None
+    return float(beliefs.of(beliefs.columns.encode(feasible)).loss.min())
+
+
+def _scores(
+    candidates: Floats,
+    columns: Columns,
+    belief: Belief,
+    families: tuple[Family, ...],
+    incumbent: float | None,
+    temperature: float,
+) -> _Scores:
+    likely = belief.feasible * (1 + OBJECTIVE_HINT * np.tanh(-_standardised(belief.loss)))
+    if incumbent is None:
+        return _Scores(likely, "feasibility")
+    for family in sorted(families, key=lambda each: each.tries):
+        own = _belong(candidates, columns, family)
+        if own.any() and _has_a_claim(family, belief, own, incumbent):
+            return _Scores(np.where(own, likely, -1.0), "quota", family)
+    gain = expected_improvement(belief, incumbent)
+    curious = CURIOSITY * temperature * belief.loss_deviation
+    return _Scores((gain + curious) * belief.feasible, "model")
+
+
+def _belong(candidates: Floats, columns: Columns, family: Family) -> Flags:
+    place = columns.place_of(family.parameter)
+    assert place is not None, "a choice of families has several values"
+    position = columns.parameters[place].position_of(family.value)
+    return np.asarray(candidates[:, place] == position)
+
+
+def _has_a_claim(family: Family, belief: Belief, own: Flags, incumbent: float | None) -> bool:
+    """Tell whether a family gets the next trial by its quota."""
+    if family.is_feasible or family.tries >= MOST_TRIES:
+        return False
+    if family.tries < LEAST_TRIES:
+        return True
+    hopes = (belief.loss - OPTIMISM * belief.loss_deviation)[own]
+    return incumbent is not None and bool(hopes.min() < incumbent)
+
+
+def expected_improvement(belief: Belief, incumbent: float) -> Floats:
+    """Return by how much each configuration is expected to better the incumbent's loss."""
+    away = (incumbent - belief.loss) / belief.loss_deviation
+    density = np.exp(-0.5 * away**2) / np.sqrt(2 * np.pi)
+    return np.asarray(belief.loss_deviation * (away * ndtr(away) + density))
+
+
+def _standardised(values: Floats) -> Floats:
+    return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
+
+
+def _why(
+    scores: _Scores, belief: Belief, place: int, incumbent: float | None, temperature: float
+) -> dict[str, Scalar]:
+    why: dict[str, Scalar] = {
+        "rule": scores.rule,
+        "feasible": round(float(belief.feasible[place]), 3),
+        "runs": round(float(belief.runs[place]), 3),
+        "temperature": round(temperature, 3),
+    }
+    if scores.family is not None:
+        why["family"] = scores.family.value
+    if incumbent is not None:
+        why["gain"] = round(float(expected_improvement(belief, incumbent)[place]), 4)
+    return why
