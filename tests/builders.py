@@ -74,7 +74,6 @@ def a_tuning(
                 "algorithm": {
                     "name": algorithm,
                     "seed": seed,
-                    **({"preset": "Paper"} if algorithm == "TBA" else {}),
                 },
                 "trial": {
                     "runDeadlineSeconds": run_deadline_seconds,

@@ -152,7 +152,6 @@ PAPER = {"name": "TBA", "preset": "Paper"}
 OTHERS = "may not be set when name is {name}"
 for name, said, bad, good in (
     ("preset", OTHERS, {"name": "Grid", "preset": "Paper"}, PAPER),
-    ("preset", "must be Paper when name is TBA", {"name": "TBA"}, PAPER),
     ("sampler", OTHERS, {"name": "Grid", "sampler": "TPESampler"}, OPTUNA),
     ("sampler", "must be set when name is Optuna", {"name": "Optuna"}, OPTUNA),
 ):

@@ -131,7 +131,6 @@ _OWN: Rules = {
             "may not be set when name is {name}",
             "self.name == 'TBA' || !has(self.preset)",
         ),
-        Rule("preset", "must be Paper when name is TBA", "self.name != 'TBA' || has(self.preset)"),
         Rule(
             "sampler",
             "may not be set when name is {name}",

@@ -184,7 +184,7 @@ def _budget() -> Iterator[str]:
     yield "  budget:"
     yield "    maxTrials: 30"
     yield "    confirmations: 3  # fresh re-measurements of the winner: its figures come from these"
-    yield "  algorithm: {name: TPE, seed: 0}"
+    yield "  algorithm: {name: TBA, seed: 0}"
 
 
 def _workload(model: ModelDescription, surroundings: Surroundings) -> Iterator[str]:

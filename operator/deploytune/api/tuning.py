@@ -250,14 +250,14 @@ class AlgorithmSpec(ContractModel):
     """Which strategy proposes."""
 
     name: StrategyName = Field(
-        default="TPE",
+        default="TBA",
         description="TBA, TPE, Random, Grid, Optuna, or a strategy of an installed package",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         default=0, description="equal seeds and equal histories give equal proposals"
     )
     preset: Literal["Paper"] | None = Field(
-        default=None, description="settings of TBA by name; Paper: as published"
+        default=None, description="another TBA; Paper: as published"
     )
     sampler: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
         default=None, description="class name of an Optuna sampler, such as CmaEsSampler"

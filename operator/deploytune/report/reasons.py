@@ -17,7 +17,7 @@ _Sentence = Callable[[Scalar], str | None]
 
 _RULES = {
     "quota": "A quota chose it: every family and every pool gets its minimum share of the trials",
-    "model": "The models chose it: of all candidates it promised the most for its cost",
+    "model": "The models chose it: of all candidates it promised the most",
     "feasibility": "It was chosen to find what keeps the limits: it looked the likeliest to",
     "refine": "It was chosen as a refinement: it is close to the best configuration so far",
     "spread": "It was chosen to spread the trials: it is far from what had been tried",
