@@ -1,1 +1,1 @@
-"""Benchmarks that a stranger can run again: what the operator costs in a cluster."""
+"""Benchmarks that a stranger can run again: of the operator (`cluster`) and of the search."""

@@ -1,7 +1,7 @@
-"""`python -m deploytune.bench`: the operator on the nodes of a cluster that run nothing.
+"""`python -m deploytune.bench.cluster`: the operator on the nodes of a cluster that run nothing.
 
-    python -m deploytune.bench --kubeconfig FILE latency --tunings 1 --trials 50
-    python -m deploytune.bench --kubeconfig FILE rate --tunings 200 --seconds 60
+    python -m deploytune.bench.cluster --kubeconfig FILE latency --tunings 1 --trials 50
+    python -m deploytune.bench.cluster --kubeconfig FILE rate --tunings 200 --seconds 60
 
 Nodes must be labelled for `--pool-label`, and end trial Pods with a report, as KWOK's do with the
 Stages of this project's tests (`python -m clusters.up --pretend`). The cluster's CRDs must be
@@ -17,12 +17,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from deploytune.bench.audit import writes_by_kind
-from deploytune.bench.bare_loop import run_bare_loop
-from deploytune.bench.measurements import Figures, figures_of
-from deploytune.bench.operator_process import OperatorProcess
-from deploytune.bench.pod_watch import PodWatch
-from deploytune.bench.tunings import Load, await_finished, create_tunings, remove_tunings
+from deploytune.bench.cluster.audit import writes_by_kind
+from deploytune.bench.cluster.bare_loop import run_bare_loop
+from deploytune.bench.cluster.measurements import Figures, figures_of
+from deploytune.bench.cluster.operator_process import OperatorProcess
+from deploytune.bench.cluster.pod_watch import PodWatch
+from deploytune.bench.cluster.tunings import Load, await_finished, create_tunings, remove_tunings
 from deploytune.runtime.kube.connection import connect
 
 _SETTLING_SECONDS = 3.0
@@ -115,7 +115,7 @@ def _load(options: argparse.Namespace) -> Load:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m deploytune.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploytune.bench.cluster", description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--audit-log", type=Path, help="of the API server: counts the writes")
     parser.add_argument("--pool-label", default="example.com/gpu-pool=pool-1")

@@ -13,7 +13,7 @@ from typing import Any, Self
 from aiohttp import ClientResponse
 from kubernetes.aio.client import ApiClient, CoreV1Api
 
-from deploytune.bench.measurements import Sighting
+from deploytune.bench.cluster.measurements import Sighting
 from deploytune.runtime.kube.connection import read_configuration
 from deploytune.state.pods.labels import TRIAL_PODS, TUNING, selector
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from deploytune.bench.pod_watch import PodWatch
-from deploytune.bench.tunings import Load, make_namespace
+from deploytune.bench.cluster.pod_watch import PodWatch
+from deploytune.bench.cluster.tunings import Load, make_namespace
 from deploytune.runtime.kube.api_server import ApiServer, Deletion
 from deploytune.runtime.kube.errors import NotFoundError
 from deploytune.runtime.kube.resources import PODS

@@ -1,0 +1,1 @@
+"""What the operator costs in a cluster: `python -m deploytune.bench.cluster`."""

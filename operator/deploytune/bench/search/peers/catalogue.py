@@ -1,0 +1,48 @@
+"""Every peer by name."""
+
+from __future__ import annotations
+
+from deploytune.bench.search.peers.oracle import start_oracle
+from deploytune.bench.search.peers.own import own_peer
+from deploytune.bench.search.peers.port import Peer
+from deploytune.contract.errors import InvalidTuningError
+from deploytune.search.problem import Algorithm
+
+_PEERS = (
+    own_peer("random", "uniform", Algorithm("Random")),
+    own_peer("tpe", "the product's TPE: Optuna's, multivariate + group", Algorithm("TPE")),
+    own_peer(
+        "tba-paper",
+        "TBA as published, our reading",
+        Algorithm("TBA", preset="Paper"),
+        looks_at_budget=True,
+    ),
+    own_peer("tba", "the product's default", Algorithm("TBA"), looks_at_budget=True),
+    Peer("oracle", "knows what is feasible", start_oracle),
+)
+
+PEERS = {peer.name: peer for peer in _PEERS}
+"""Every peer by name."""
+
+
+def peer_named(name: str) -> Peer:
+    """Return the peer of that name.
+
+    Raises:
+        InvalidTuningError: there is none.
+    """
+    peer = PEERS.get(name)
+    if peer is None:
+        raise InvalidTuningError("strategies", f"must be among {', '.join(PEERS)}", name)
+    return peer
+
+
+def check_peers(names: tuple[str, ...]) -> None:
+    """Refuse a peer that there is not, or that cannot run here.
+
+    Raises:
+        InvalidTuningError: there is no such peer, or no such strategy behind it.
+        MachineError: a package that it needs is not installed.
+    """
+    for name in names:
+        peer_named(name).check()

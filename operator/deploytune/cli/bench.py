@@ -1,0 +1,107 @@
+"""Compare searches on problems whose truth is known: DeployBench."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploytune.cli.exit_codes import ExitCode
+from deploytune.contract.errors import InvalidTuningError
+
+_RESULTS = Path("deploybench.jsonl")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    commands = parser.add_subparsers(dest="bench_command", required=True, metavar="WHAT")
+    commands.add_parser("list", help="say which strategies and classes there are")
+    _add_run(commands.add_parser("run", help="run searches, and append to the results file"))
+
+
+def execute(options: argparse.Namespace) -> ExitCode:
+    """Run the sub-command."""
+    return _COMMANDS[options.bench_command](options)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_results(parser)
+    parser.add_argument("--strategies", required=True, metavar="NAME,...")
+    parser.add_argument("--classes", metavar="NAME,...", help="default: all")
+    parser.add_argument(
+        "--seeds",
+        default="0-19",
+        metavar="FIRST-LAST",
+        help="of the problems; default: %(default)s",
+    )
+    parser.add_argument("--in-flight", default="1", metavar="N,...", help="default: %(default)s")
+    parser.add_argument(
+        "--budgets",
+        default="10,15,25,40,60",
+        metavar="N,...",
+        help="trials; a strategy that does not look at the budget is run once, with the largest",
+    )
+    parser.add_argument("--processes", type=int, default=1, metavar="N")
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results", type=Path, default=_RESULTS, metavar="FILE", help="default: %(default)s"
+    )
+
+
+def _list(_options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.catalogue import SUMMARIES
+    from deploytune.bench.search.peers import PEERS
+
+    print("strategies")
+    for peer in PEERS.values():
+        print(f"  {peer.name:24}{peer.summary}")
+    print("classes")
+    for name, summary in SUMMARIES.items():
+        print(f"  {name:24}{summary}")
+    return ExitCode.ANSWER
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.catalogue import SUMMARIES
+    from deploytune.bench.search.matrix import Matrix, run_matrix
+
+    matrix = Matrix(
+        strategies=_words(options.strategies),
+        classes=_words(options.classes) if options.classes else tuple(SUMMARIES),
+        seeds=_seeds(options.seeds),
+        in_flight=_numbers("in-flight", options.in_flight),
+        budgets=_numbers("budgets", options.budgets),
+    )
+    if options.processes < 1:
+        raise InvalidTuningError("processes", "must be at least 1", options.processes)
+    played = run_matrix(matrix, options.results, options.processes, _show)
+    print(f"{played} runs added to {options.results}")
+    return ExitCode.ANSWER
+
+
+def _show(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {of}", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+
+
+def _numbers(field: str, text: str) -> tuple[int, ...]:
+    words = _words(text)
+    if not all(word.isdecimal() for word in words):
+        raise InvalidTuningError(field, "must be whole numbers, separated by commas", text)
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _seeds(text: str) -> range:
+    first, mark, last = text.partition("-")
+    if not first.isdecimal() or (mark and not last.isdecimal()):
+        raise InvalidTuningError("seeds", "must be FIRST-LAST", text)
+    return range(int(first), int(last if mark else first) + 1)
+
+
+_COMMANDS = {"list": _list, "run": _run}
