@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="bench_command", required=True, metavar="WHAT")
     commands.add_parser("list", help="say which strategies and classes there are")
     _add_run(commands.add_parser("run", help="run searches, and append to the results file"))
+    _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
+    _add_plots(commands.add_parser("plots", help="draw regret and discovery over trials"))
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
@@ -42,6 +44,19 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="trials; a strategy that does not look at the budget is run once, with the largest",
     )
     parser.add_argument("--processes", type=int, default=1, metavar="N")
+
+
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    _add_results(parser)
+    parser.add_argument("--budgets", default="25", metavar="N,...", help="default: %(default)s")
+    parser.add_argument("--against", metavar="NAME", help="show paired differences to this one")
+    parser.add_argument("--machine", metavar="TEXT", help="how the heading calls this machine")
+
+
+def _add_plots(parser: argparse.ArgumentParser) -> None:
+    _add_results(parser)
+    parser.add_argument("--folder", type=Path, default=Path(), metavar="FOLDER", help="default: .")
+    parser.add_argument("--type", choices=("png", "svg"), default="svg")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +96,30 @@ def _run(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _tables(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.peers import peer_named
+    from deploytune.bench.search.results import read_results
+    from deploytune.bench.search.tables import build_tables, heading
+
+    rows = read_results(options.results)
+    budgets = _numbers("budgets", options.budgets)
+    if options.against is not None:
+        peer_named(options.against)
+    print(heading(rows, options.machine))
+    print()
+    print(build_tables(rows, budgets, options.against), end="")
+    return ExitCode.ANSWER
+
+
+def _plots(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.plots import draw_plots
+    from deploytune.bench.search.results import read_results
+
+    for file in draw_plots(read_results(options.results), options.folder, options.type):
+        print(file)
+    return ExitCode.ANSWER
+
+
 def _show(done: int, of: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done} of {of}", end="" if done < of else "\n", file=sys.stderr, flush=True)
@@ -104,4 +143,4 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last if mark else first) + 1)
 
 
-_COMMANDS = {"list": _list, "run": _run}
+_COMMANDS = {"list": _list, "run": _run, "tables": _tables, "plots": _plots}

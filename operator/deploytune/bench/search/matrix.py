@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from deploytune.bench.search.results import append_rows, read_rows
 from deploytune.bench.search.runs import Plan, Row, run
 from deploytune.contract.errors import InvalidTuningError
 
+_PROBLEMS = "deploybench-problems"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -68,6 +70,8 @@ def run_matrix(
 ) -> int:
     """Play what the file does not hold yet, append it, and return how many runs that were.
 
+    Problems are kept in a folder beside the file.
+
     Raises:
         MachineError: the file cannot be read or written.
     """
@@ -79,17 +83,18 @@ def run_matrix(
             yield row
             progress(done, len(missing))
 
-    return append_rows(file, counted(_rows(missing, processes)))
+    return append_rows(file, counted(_rows(missing, processes, file.parent / _PROBLEMS)))
 
 
-def _rows(plans: Sequence[Plan], processes: int) -> Iterator[Row]:
+def _rows(plans: Sequence[Plan], processes: int, folder: Path) -> Iterator[Row]:
     for name in _THREADS:  # of linear algebra: a process is one core
         os.environ.setdefault(name, "1")
+    play = partial(run, folder=folder)
     if processes == 1:
-        yield from map(run, plans)
+        yield from map(play, plans)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(run, plans, chunksize=_chunk(plans))
+        yield from pool.map(play, plans, chunksize=_chunk(plans))
 
 
 def _chunk(plans: Sequence[Plan]) -> int:

@@ -130,7 +130,7 @@ def branin_metrics(parameters: Parameters) -> dict[str, float] | None:
 
 def rosenbrock_metrics(parameters: Parameters) -> dict[str, float] | None:
     """Return Hierarchical Rosenbrock's value and its sum, None where it crashes."""
-    numbers = [_number(parameters, name) for name in parameters if name.startswith("x")]
+    numbers = [_number(parameters, name) for name in sorted(parameters) if name[0] == "x"]
     if parameters["mode"] == _FULL and numbers[0] > 3 and numbers[-1] > 3:  # noqa: PLR2004
         return None
     pairs = pairwise(numbers)

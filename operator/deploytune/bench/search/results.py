@@ -29,8 +29,22 @@ def read_rows(file: Path) -> list[Row]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise MachineError(f"{file}: cannot be read: {error}") from error
-    whole, _, _ = text.rpartition("\n")
-    return [_row(file, number, line) for number, line in enumerate(whole.splitlines(), 1)]
+    whole, mark, _ = text.rpartition("\n")
+    if not mark:
+        return []
+    return [_row(file, number, line) for number, line in enumerate(whole.split("\n"), 1)]
+
+
+def read_results(file: Path) -> list[Row]:
+    """Return the rows of a results file that must be there and hold some.
+
+    Raises:
+        MachineError: it is not, or does not.
+    """
+    rows = read_rows(file)
+    if not rows:
+        raise MachineError(f"{file}: there are no results in it, or no such file")
+    return rows
 
 
 def append_rows(file: Path, rows: Iterable[Row]) -> int:

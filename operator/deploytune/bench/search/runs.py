@@ -10,10 +10,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
-from deploytune.bench.search.catalogue import problem_of
 from deploytune.bench.search.chance import chance
+from deploytune.bench.search.keeping import kept_problem
 from deploytune.bench.search.peers import Session, peer_named
 from deploytune.bench.search.problems import BenchProblem
 from deploytune.contract.outcomes import OutcomeKind
@@ -51,13 +52,16 @@ class Row:
     ask_ms: tuple[float, float]
 
 
-def run(plan: Plan) -> Row:
-    """Play one run; the same plan gives the same row, the time of its asks aside."""
-    bench = problem_of(plan.problem_class, plan.seed)
+def run(plan: Plan, folder: Path | None = None) -> Row:
+    """Play one run; the same plan gives the same row, the time of its asks aside.
+
+    Problems are kept in the folder, if one is given.
+    """
+    bench = kept_problem(folder, plan.problem_class, plan.seed)
     session = peer_named(plan.strategy).start(bench, plan.budget, plan.seed)
     asks: list[float] = []
     trials = list(played(bench, session, plan, asks.append))
-    return _scored(bench, plan, trials, _quantiles(asks))
+    return scored(bench, plan, trials, quantiles(asks))
 
 
 def played(
@@ -86,9 +90,10 @@ def played(
         yield ended
 
 
-def _scored(
+def scored(
     bench: BenchProblem, plan: Plan, trials: list[FinishedTrial], ask_ms: tuple[float, float]
 ) -> Row:
+    """Return the row of a run from its trials, in the order of their ends."""
     regret, discovered = _NONE_YET, False
     best_loss = float("inf")
     regrets, discoveries, feasible, wasted = [], [], [], []
@@ -115,8 +120,10 @@ def _scored(
     )
 
 
-def _quantiles(seconds: list[float]) -> tuple[float, float]:
+def quantiles(seconds: list[float]) -> tuple[float, float]:
     """Return the 50th and 95th percentile in milliseconds."""
+    if not seconds:
+        return (0.0, 0.0)
     ordered = sorted(seconds)
     last = len(ordered) - 1
     return (

@@ -51,7 +51,7 @@ class Landscape:
         """Try a configuration."""
         point = point_of(self.space, parameters)
         run = self.physics.run(point)
-        seconds = run.seconds * math.exp(rng.gauss(0, 0.1))
+        seconds = self.physics.seconds(point) * math.exp(rng.gauss(0, 0.1))
         failed = self._failure(point, run)
         if failed is not None:
             kind, spent = failed

@@ -45,7 +45,6 @@ class Run:
     memory_mib: float
     accuracy: float
     throughput: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,19 @@ class Physics:
             memory_mib=_MEMORY_MIB * math.exp(self.memory.at(point)),
             accuracy=1 / (1 + math.exp(-1.2 - 0.7 * self.quality.at(point))),
             throughput=_THROUGHPUT * math.exp(self.throughput.at(point) - 0.7 * latency),
-            seconds=_SECONDS * math.exp(self.cost.at(point)),
         )
+
+    def seconds(self, point: Point) -> float:
+        """Return how long a whole trial of the configuration at a point takes."""
+        return _SECONDS * math.exp(self.cost.at(point))
 
 
 def draw_physics(recipe: LandscapeClass, space: Space, rng: Random) -> Physics:
     """Draw the surfaces."""
     sizes = _sizes(recipe, space, rng)
     rough = recipe.rough
-    spread = math.log(recipe.cost_spread) / 4  # so that 95 % lie within the spread
+    spread = math.log(recipe.cost_spread) / 4  # a deviation: 95 % lie within the spread
+    each = spread / math.sqrt(len(space.parameters))
     return Physics(
         latency=Surface(
             (
@@ -101,7 +104,7 @@ def draw_physics(recipe: LandscapeClass, space: Space, rng: Random) -> Physics:
         throughput=Surface(
             (*_numbers(space, "throughput"), *_random(space, rng, _SINGLE / 2, _PAIR / 2, _FEW))
         ),
-        cost=Surface((*_of(sizes, spread / 2), *_random(space, rng, spread / 2, 0.0, 0))),
+        cost=Surface((*_of(sizes, spread / 2), *_random(space, rng, each, 0.0, 0))),
     )
 
 

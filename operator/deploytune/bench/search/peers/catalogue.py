@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from deploytune.bench.search.peers.hyperopt_native import hyperopt_peer
+from deploytune.bench.search.peers.optuna_native import optuna_peer
 from deploytune.bench.search.peers.oracle import start_oracle
 from deploytune.bench.search.peers.own import own_peer
 from deploytune.bench.search.peers.port import Peer
+from deploytune.bench.search.peers.smac_native import smac_peer
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.search.problem import Algorithm
 
@@ -18,6 +21,23 @@ _PEERS = (
         looks_at_budget=True,
     ),
     own_peer("tba", "the product's default", Algorithm("TBA"), looks_at_budget=True),
+    optuna_peer("optuna-tpe", "Optuna's TPE, univariate", "TPESampler", multivariate=False),
+    optuna_peer(
+        "optuna-tpe-group",
+        "Optuna's TPE, multivariate + group",
+        "TPESampler",
+        multivariate=True,
+        group=True,
+    ),
+    optuna_peer("optuna-gp", "Optuna's Gaussian process", "GPSampler"),
+    optuna_peer(
+        "optuna-nsga2",
+        "Optuna's NSGA-II, ten a generation: with its fifty it would be random here",
+        "NSGAIISampler",
+        population_size=10,
+    ),
+    smac_peer("smac"),
+    hyperopt_peer("hyperopt"),
     Peer("oracle", "knows what is feasible", start_oracle),
 )
 

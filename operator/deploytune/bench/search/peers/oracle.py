@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,8 @@ _Matrix = NDArray[np.float64]
 _WEIGHTS = 0.8  # of all single parameters together; the family counts double
 _CONSTANT, _NOISE = 0.25, 0.02
 _SHORT, _LONG = 0.3, 1.2  # lengths along a number
-_PARENTS, _CHILDREN = 3, 40
-_CANDIDATES = 300
-_NORMAL = NormalDist()
+_PARENTS, _CHILDREN = 3, 20
+_CANDIDATES = 200
 
 
 def start_oracle(bench: BenchProblem, _budget: int, seed: int) -> OracleSession:
@@ -113,7 +111,8 @@ def _likeness(
     if not parameter.is_numeric:
         left = np.array([str(one.get(parameter.name)) for one in rows])
         right = np.array([str(one.get(parameter.name)) for one in columns])
-        return (left[:, None] == right[None, :]).astype(np.float64)
+        equal: _Matrix = (left[:, None] == right[None, :]).astype(np.float64)
+        return equal
     far = 100.0  # where an inactive number lies
     first, second = (
         np.array(
@@ -134,4 +133,4 @@ def _gain(best: float, mean: float, variance: float) -> float:
     deviation = math.sqrt(max(variance, 1e-9))
     steps = (best - mean) / deviation
     density = math.exp(-(steps**2) / 2) / math.sqrt(2 * math.pi)
-    return deviation * (steps * _NORMAL.cdf(steps) + density)
+    return deviation * (steps * (1 + math.erf(steps / math.sqrt(2))) / 2 + density)

@@ -1,0 +1,164 @@
+"""Results as markdown: overall, against one strategy in pairs, and by class.
+
+Overall means are means of class means. A class where nothing is feasible has no discovery and no
+regret, and stands in a table of its own.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import cpu_count
+
+from deploytune import __version__
+from deploytune.bench.search.measures import (
+    DISCOVERY,
+    MEASURES,
+    REGRET,
+    WASTE,
+    Measure,
+    at_budget,
+)
+from deploytune.bench.search.runs import Row
+from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
+
+NOTHING = "nothing"
+_PACKAGES = ("optuna", "smac", "hyperopt", "numpy")
+
+
+def heading(rows: Sequence[Row], machine: str | None = None) -> str:
+    """Return a paragraph that says on what, when and with which versions this was made."""
+    seeds = sorted({row.plan.seed for row in rows})
+    versions = [f"deploytune {__version__}", f"Python {platform.python_version()}"]
+    versions += [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
+    where = machine or f"{cpu_count()} cores, {platform.machine()}, {platform.system()}"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}; {where}; {', '.join(versions)}. "
+        f"{len(rows)} runs, seeds {seeds[0]} to {seeds[-1]}. "
+        "Means of class means, in brackets 95 % bootstrap intervals over seeds."
+    )
+
+
+def build_tables(rows: Sequence[Row], budgets: Sequence[int], against: str | None) -> str:
+    """Return all tables of the rows, for each number in flight and each budget."""
+    parts = []
+    for in_flight in sorted({row.plan.in_flight for row in rows}):
+        flying = [row for row in rows if row.plan.in_flight == in_flight]
+        for budget in budgets:
+            read = at_budget(flying, budget)
+            if read:
+                parts.extend(_of_budget(read, in_flight, budget, against))
+    return "\n\n".join(parts) + "\n"
+
+
+def _of_budget(rows: Sequence[Row], in_flight: int, budget: int, against: str | None) -> list[str]:
+    possible = [row for row in rows if row.plan.problem_class != NOTHING]
+    title = f"{budget} trials, {in_flight} in flight"
+    parts = []
+    if possible:
+        parts += [f"### {title}", _overall(possible, budget)]
+        if against is not None:
+            parts += [f"Paired against {against}:", _paired(possible, budget, against)]
+        for measure in (DISCOVERY, REGRET, WASTE):
+            parts += [
+                f"{measure.name.capitalize()} by class:",
+                _by_class(possible, budget, measure),
+            ]
+    impossible = [row for row in rows if row.plan.problem_class == NOTHING]
+    if impossible:
+        parts += [f"Nothing feasible, {title}:", _spent(impossible)]
+    return parts
+
+
+def _spent(rows: Sequence[Row]) -> str:
+    """Return what was spent where nothing is feasible, until the search gave up or was stopped."""
+    body = []
+    for strategy in strategies_of(rows):
+        own = [row for row in rows if row.plan.strategy == strategy]
+        trials = sum(len(row.seconds) for row in own) / len(own)
+        body.append([strategy, f"{trials:.1f}", f"{sum(map(_seconds, own)) / len(own):.0f}"])
+    return _table(["strategy", "trials", "seconds"], body)
+
+
+def _seconds(row: Row) -> float:
+    return sum(row.seconds)
+
+
+def _overall(rows: Sequence[Row], budget: int) -> str:
+    body = [
+        [strategy, *(_shown(estimate(groups_of(rows, strategy, budget, m)), m) for m in MEASURES)]
+        for strategy in strategies_of(rows)
+    ]
+    return _table(["strategy", *(measure.name for measure in MEASURES)], body)
+
+
+def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
+    body = []
+    for strategy in strategies_of(rows):
+        if strategy != against:
+            cells = []
+            for measure in MEASURES:
+                pairs = paired_differences(
+                    _figures(rows, strategy, budget, measure),
+                    _figures(rows, against, budget, measure),
+                )
+                cells.append(_shown(estimate(pairs), measure, signed=True) if pairs else "")
+            body.append([strategy, *cells])
+    return _table(["strategy", *(measure.name for measure in MEASURES)], body)
+
+
+def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
+    strategies = strategies_of(rows)
+    body = []
+    for name in dict.fromkeys(row.plan.problem_class for row in rows):
+        cells = []
+        for strategy in strategies:
+            figures = groups_of(rows, strategy, budget, measure).get(name)
+            cells.append(_shown(estimate({name: figures}), measure) if figures else "")
+        body.append([name, *cells])
+    return _table(["class", *strategies], body)
+
+
+def strategies_of(rows: Iterable[Row]) -> list[str]:
+    """Return the strategies of the rows, in their order."""
+    return list(dict.fromkeys(row.plan.strategy for row in rows))
+
+
+def _figures(
+    rows: Iterable[Row], strategy: str, budget: int, measure: Measure
+) -> dict[tuple[str, int], float]:
+    return {
+        (row.plan.problem_class, row.plan.seed): measure.read(row, budget)
+        for row in rows
+        if row.plan.strategy == strategy
+    }
+
+
+def groups_of(
+    rows: Iterable[Row], strategy: str, budget: int, measure: Measure
+) -> dict[str, list[float]]:
+    """Return the figures of a strategy by class."""
+    groups: dict[str, list[float]] = {}
+    for (name, _), figure in sorted(_figures(rows, strategy, budget, measure).items()):
+        groups.setdefault(name, []).append(figure)
+    return groups
+
+
+def _shown(one: Estimate, measure: Measure, *, signed: bool = False) -> str:
+    sign, digits = "+" if signed else "", measure.digits
+    low, high = f"{one.low:{sign}.{digits}f}", f"{one.high:{sign}.{digits}f}"
+    return f"{one.mean:{sign}.{digits}f} [{low}, {high}]"
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
