@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bench_builders import a_plan, a_row
+
+from deploytune.bench.search.catalogue import SUMMARIES
+from deploytune.bench.search.peers import PEERS
+from deploytune.bench.search.results import append_rows
+from deploytune.cli import main
+from deploytune.cli.exit_codes import ExitCode
+
+Bench = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
+    """Runs the command and returns exit code, output and errors."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        code = main(["bench", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_list_names_every_strategy_and_class(bench: Bench) -> None:
+    code, out, _ = bench("list")
+    assert code == ExitCode.ANSWER
+    assert all(f"  {name} " in out for name in (*PEERS, *SUMMARIES))
+
+
+def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) -> None:
+    results = ("--results", tmp_path / "rows.jsonl")
+    what = ("--strategies", "random", "--classes", "branin", "--seeds", "0-1", "--budgets", "5")
+    assert "2 runs added" in bench("run", *what, *results)[1]
+    code, out, _ = bench("tables", "--budgets", "5", "--machine", "a toaster", *results)
+    assert code == ExitCode.ANSWER
+    assert "a toaster" in out.splitlines()[0]
+    assert "| random |" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("run --strategies rondom", "got 'rondom'"),
+        ("run --strategies random --classes pears", "got 'pears'"),
+        ("run --strategies random --seeds 5-3000", "got '5-3000'"),
+        ("run --strategies random --seeds 9-5", "seeds: must lie within"),
+        ("run --strategies random --seeds few", "seeds: must be FIRST-LAST, got 'few'"),
+        ("run --strategies random --budgets 25,many", "budgets: must be whole numbers"),
+        ("run --strategies random --in-flight 0", "in-flight: must be 1 to 60"),
+        ("run --strategies random --processes 0", "processes: must be at least 1"),
+        ("tables --results none.jsonl", "none.jsonl: there are no results in it"),
+        ("plots --results none.jsonl", "none.jsonl: there are no results in it"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(bench: Bench, arguments: str, message: str) -> None:
+    code, _, err = bench(*arguments.split())
+    assert code == ExitCode.BAD_INPUT
+    assert 1 == len(err.splitlines())
+    assert message in err
+
+
+def test_a_results_file_that_is_a_folder_is_named(bench: Bench, tmp_path: Path) -> None:
+    code, _, err = bench("tables", "--results", tmp_path)
+    assert code == ExitCode.BAD_INPUT
+    assert f"{tmp_path}: cannot be read" in err
+
+
+def test_tables_against_a_strategy_that_there_is_not(bench: Bench, tmp_path: Path) -> None:
+    append_rows(tmp_path / "rows.jsonl", [a_row()])
+    code, _, err = bench("tables", "--results", tmp_path / "rows.jsonl", "--against", "katib")
+    assert (ExitCode.BAD_INPUT, True) == (code, "'katib'" in err)
+
+
+def test_plots_are_one_file_each(bench: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="extra [bench]")
+    append_rows(tmp_path / "rows.jsonl", [a_row(), a_row(a_plan(seed=1))])
+    code, out, _ = bench("plots", "--results", tmp_path / "rows.jsonl", "--folder", tmp_path)
+    assert code == ExitCode.ANSWER
+    files = [tmp_path / f"{name}-1-in-flight.svg" for name in ("regret", "discovery")]
+    assert [str(file) for file in files] == out.splitlines()
+    assert all(file.read_text().startswith("<?xml") for file in files)
