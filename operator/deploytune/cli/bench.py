@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.errors import InvalidTuningError, MachineError
 
 _RESULTS = Path("deploybench.jsonl")
 
@@ -22,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
-    """Run the sub-command."""
+    """Run the sub-command.
+
+    Raises:
+        MachineError: numpy is not installed.
+    """
+    if find_spec("numpy") is None:
+        raise MachineError("bench needs the package numpy: pip install 'deploytune[bench]'")
     return _COMMANDS[options.bench_command](options)
 
 

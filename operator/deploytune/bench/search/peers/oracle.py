@@ -24,7 +24,7 @@ from deploytune.search.ranking import loss_of
 
 _Matrix = NDArray[np.float64]
 
-_WEIGHTS = 0.8  # of all single parameters together; the family counts double
+_WEIGHTS = 2.0  # of all single parameters together; the family counts double
 _CONSTANT, _NOISE = 0.25, 0.02
 _SHORT, _LONG = 0.3, 1.2  # lengths along a number
 _PARENTS, _CHILDREN = 3, 20
@@ -58,7 +58,7 @@ class OracleSession:
         """Learn the objective, also of one that noise made look infeasible."""
         loss = loss_of(self._bench.problem, trial)
         if loss is not None:
-            self._losses[trial.index] = loss
+            self._losses[trial.index] = math.asinh(loss)  # losses may span decades
 
     def _candidates(self, index: int) -> list[Parameters]:
         known = self._bench.answer.feasible if self._bench.answer else ()
@@ -74,8 +74,7 @@ class OracleSession:
         return [one for one in found if space.key(one) not in tried]
 
     def _most_promising(self, candidates: list[Parameters]) -> int:
-        losses = list(self._losses.values())
-        told = np.minimum(losses, np.median(losses))  # how bad the bad ones are teaches nothing
+        told = list(self._losses.values())
         centre, scale = float(np.mean(told)), float(np.std(told)) or 1.0
         pending = [index for index in self._asked if index not in self._losses]
         rows = [self._asked[index] for index in (*self._losses, *pending)]
@@ -85,7 +84,7 @@ class OracleSession:
         means = solved.T @ np.linalg.solve(factor, values)
         prior = float(self._kernel(candidates[:1], candidates[:1])[0, 0])
         variances = prior - np.square(solved).sum(axis=0)
-        best = (float(told.min()) - centre) / scale
+        best = (min(told) - centre) / scale
         gains = [_gain(best, *one) for one in zip(means, variances, strict=True)]
         return max(range(len(candidates)), key=gains.__getitem__)
 
