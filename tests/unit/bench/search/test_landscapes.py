@@ -16,6 +16,7 @@ from deploytune.bench.search.landscapes.surfaces import Point
 from deploytune.bench.search.problems import BenchProblem
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.history import Parameters
+from deploytune.search.neighbours import neighbour
 
 _PRINT_SOME = """
 from random import Random
@@ -108,6 +109,15 @@ def test_no_sampled_configuration_is_better_than_the_answer() -> None:
     truths = [problem.system.truth(one) for one in a_sample(problem)]
     best = min(truth.loss for truth in truths if truth.feasible and truth.loss is not None)
     assert problem.answer.best_loss <= best
+
+
+def test_no_change_of_one_value_improves_the_answer() -> None:
+    problem, rng = problem_of("twelve", 0), Random(4)
+    answer, space = problem.answer, problem.problem.space
+    assert answer is not None
+    changed = [neighbour(space, answer.best, rng, 1.0) for _ in range(200)]
+    truths = [problem.system.truth(one) for one in changed]
+    assert all(t.loss >= answer.best_loss for t in truths if t.feasible and t.loss is not None)
 
 
 def test_the_best_family_of_a_deceptive_landscape_is_the_hard_one() -> None:
