@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from os import cpu_count
 
 from deploytune import __version__
+from deploytune.bench.search.catalogue import SUMMARIES
 from deploytune.bench.search.measures import (
     DISCOVERY,
     MEASURES,
@@ -21,6 +22,7 @@ from deploytune.bench.search.measures import (
     Measure,
     at_budget,
 )
+from deploytune.bench.search.peers import PEERS
 from deploytune.bench.search.runs import Row
 from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
 
@@ -112,7 +114,7 @@ def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
 def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
     strategies = strategies_of(rows)
     body = []
-    for name in dict.fromkeys(row.plan.problem_class for row in rows):
+    for name in _ordered((row.plan.problem_class for row in rows), SUMMARIES):
         cells = []
         for strategy in strategies:
             figures = groups_of(rows, strategy, budget, measure).get(name)
@@ -122,8 +124,15 @@ def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
 
 
 def strategies_of(rows: Iterable[Row]) -> list[str]:
-    """Return the strategies of the rows, in their order."""
-    return list(dict.fromkeys(row.plan.strategy for row in rows))
+    """Return the strategies of the rows, in the order of the catalogue."""
+    return _ordered((row.plan.strategy for row in rows), PEERS)
+
+
+def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return each name once, those that are known first, in their order."""
+    there = dict.fromkeys(names)
+    first = [name for name in known if name in there]
+    return [*first, *(name for name in there if name not in first)]
 
 
 def _figures(

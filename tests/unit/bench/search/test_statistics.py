@@ -5,7 +5,7 @@ from bench_builders import a_plan, a_row
 
 from deploytune.bench.search.measures import MEASURES, at_budget
 from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
-from deploytune.bench.search.tables import build_tables
+from deploytune.bench.search.tables import build_tables, strategies_of
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
 
@@ -81,6 +81,13 @@ def test_tables_show_means_pairs_and_classes() -> None:
     assert "| ours | 1.00 [1.00, 1.00] | 0.250 [0.250, 0.250] | 0.00 [0.00, 0.00] |" in tables
     assert "| ours | +0.00 [+0.00, +0.00] | +0.000 [+0.000, +0.000] | -0.67" in tables
     assert "| pairs | 0.00 [0.00, 0.00] | 0.67 [0.67, 0.67] |" in tables
+
+
+def test_tables_keep_the_order_of_the_catalogue_and_put_the_unknown_last() -> None:
+    strategies = ("oracle", "mine", "random")
+    assert ["random", "oracle", "mine"] == strategies_of(
+        a_row(a_plan(strategy=name)) for name in strategies
+    )
 
 
 def test_a_class_where_nothing_is_feasible_has_no_part_in_means() -> None:
