@@ -57,7 +57,7 @@ def test_a_whole_explanation() -> None:
         "",
         "Why it was proposed",
         "  Strategy TBA, search stage Exploiting: looking for the best of what keeps the limits.",
-        "  The models chose it: of all candidates it promised the most for its cost.",
+        "  The models chose it: of all candidates it promised the most.",
         "  The chance that it keeps every limit was put at 83 %.",
         "  The improvement expected of it was 4.2 % of the best objective so far.",
         "  charm: 3",
