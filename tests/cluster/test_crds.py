@@ -274,13 +274,13 @@ def columns(kubectl: Kubectl, kind: str, *options: str) -> dict[str, str]:
         pytest.param(
             RUNNING,
             ("False", "Unknown", "Running", "4", "", ""),
-            ("Exploring", "False", "ImageUnavailable", "1", "2", "12.5", "TPE"),
+            ("Exploring", "False", "ImageUnavailable", "1", "2", "12.5", "TBA"),
             id="while it runs",
         ),
         pytest.param(
             ENDED,
             ("True", "True", "BudgetExhausted", "23", "9", "digits-16"),
-            ("Confirming", "False", "AsExpected", "3", "", "300", "TPE"),
+            ("Confirming", "False", "AsExpected", "3", "", "300", "TBA"),
             id="when it has ended",
         ),
     ],

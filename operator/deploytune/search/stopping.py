@@ -12,6 +12,10 @@ from enum import StrEnum
 
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
+from deploytune.search.strategies.tba import CONVERGED_BELOW
+
+LEAST_TRIALS_TO_CONVERGE = 10
+"""Models of fewer trials are not believed when they say that nothing better is left."""
 
 
 class StopReason(StrEnum):
@@ -19,6 +23,7 @@ class StopReason(StrEnum):
 
     BUDGET_EXHAUSTED = "BudgetExhausted"
     SPACE_EXHAUSTED = "SpaceExhausted"
+    CONVERGED = "Converged"
 
 
 def stop_reason(problem: Problem, knowledge: Knowledge) -> StopReason | None:
@@ -39,7 +44,21 @@ def _space_is_used_up(problem: Problem, knowledge: Knowledge) -> bool:
     return len(knowledge.tried(problem.space)) >= size
 
 
+def _gains_too_little(problem: Problem, knowledge: Knowledge) -> bool:
+    """Tell whether `TBA` was asked to end by gain, and knows enough to say that none is left."""
+    least = problem.algorithm.settings.get(CONVERGED_BELOW)
+    if problem.algorithm.name != "TBA" or least is None:
+        return False
+    if len(knowledge.finished) < LEAST_TRIALS_TO_CONVERGE:
+        return False
+    from deploytune.search.thermal.choosing import expected_gain
+
+    gain = expected_gain(problem, knowledge)
+    return gain is not None and gain < float(least)
+
+
 _CHAIN: tuple[tuple[Callable[[Problem, Knowledge], bool], StopReason], ...] = (
     (_budget_is_spent, StopReason.BUDGET_EXHAUSTED),
     (_space_is_used_up, StopReason.SPACE_EXHAUSTED),
+    (_gains_too_little, StopReason.CONVERGED),
 )

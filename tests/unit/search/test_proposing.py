@@ -104,6 +104,18 @@ def test_a_finer_grid_follows_when_the_grid_of_a_continuum_is_used_up() -> None:
             "algorithm.settings.x: may not be set when name is TBA, got 1",
         ),
         (
+            Algorithm("TBA", {"x": 1}),
+            "algorithm.settings.x: must be a setting of TBA (convergedBelow), got 1",
+        ),
+        (
+            Algorithm("TBA", {"convergedBelow": 1}),
+            "algorithm.settings.convergedBelow: must be a number greater than 0 and less than 1,",
+        ),
+        (
+            Algorithm("TBA", {"convergedBelow": True}),
+            "algorithm.settings.convergedBelow: must be a number greater than 0 and less than 1,",
+        ),
+        (
             Algorithm("TBA", preset="Paper", sampler="X"),
             "algorithm.sampler: may not be set when name is TBA, got 'X'",
         ),

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from search_builders import a_finished, a_problem, a_small_space
+from search_builders import a_finished, a_float, a_problem, a_small_space
 
 from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.history import InFlight, Knowledge
-from deploytune.search.stopping import StopReason, stop_reason
+from deploytune.search.problem import Algorithm, Problem
+from deploytune.search.space import Space
+from deploytune.search.stopping import LEAST_TRIALS_TO_CONVERGE, StopReason, stop_reason
 
 ALL = tuple(a_small_space().configurations())
 
@@ -63,3 +68,42 @@ def test_a_budget_of_nothing_is_refused() -> None:
 def test_an_initial_configuration_that_may_not_be_tried_is_refused() -> None:
     with pytest.raises(InvalidTuningError, match=r"^searchSpace\.initial\[1\]\.threads: must be"):
         a_problem(a_small_space(), initial=(ALL[0], {**ALL[0], "threads": 9}))
+
+
+def refining(trials: int, **settings: float) -> tuple[Problem, Knowledge]:
+    """A number whose best value is 0.5, tried evenly: hardly anything is left to be gained."""
+    space = Space((a_float("x", 0.0, 1.0),))
+    algorithm = Algorithm("TBA", settings)
+    problem = a_problem(space, algorithm=algorithm, limits=(), max_trials=100)
+    shares = [(place + 0.5) / trials for place in range(trials)]
+    tried = tuple(
+        a_finished(place, {"x": x}, throughput=100.0 - 20.0 * (x - 0.5) ** 2)
+        for place, x in enumerate(shares)
+    )
+    return problem, Knowledge(tried)
+
+
+def test_a_search_that_can_gain_no_more_has_converged() -> None:
+    problem, knowledge = refining(20, convergedBelow=0.01)
+    assert stop_reason(problem, knowledge) is StopReason.CONVERGED
+
+
+def test_without_the_setting_no_search_converges() -> None:
+    problem, knowledge = refining(20)
+    assert stop_reason(problem, knowledge) is None
+
+
+def test_what_may_still_be_gained_keeps_the_search_going() -> None:
+    problem, knowledge = refining(20, convergedBelow=1e-9)
+    assert stop_reason(problem, knowledge) is None
+
+
+def test_models_of_few_trials_end_nothing() -> None:
+    problem, knowledge = refining(LEAST_TRIALS_TO_CONVERGE - 1, convergedBelow=0.5)
+    assert stop_reason(problem, knowledge) is None
+
+
+def test_a_search_without_a_feasible_trial_has_not_converged() -> None:
+    problem, knowledge = refining(20, convergedBelow=0.5)
+    crashed = tuple(replace(t, outcome=OutcomeKind.CRASHED) for t in knowledge.finished)
+    assert stop_reason(problem, Knowledge(crashed)) is None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from deploytune.contract.errors import InvalidTuningError, MachineError
+from deploytune.contract.models import Scalar
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Algorithm, Problem
 from deploytune.search.proposals import Proposal
@@ -20,6 +21,10 @@ from deploytune.search.strategies.strategy import Strategy, refuse_settings
 from deploytune.search.strategies.tba_paper import PAPER, build_paper
 
 _NEEDED = ("numpy", "scipy")
+
+
+CONVERGED_BELOW = "convergedBelow"
+"""Setting: the search ends once no trial is expected to gain this share of the best objective."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,23 @@ def build_tba(algorithm: Algorithm) -> Strategy:
     if algorithm.sampler is not None:
         rule = "may not be set when name is TBA"
         raise InvalidTuningError("algorithm.sampler", rule, algorithm.sampler)
-    refuse_settings(algorithm)
     if algorithm.preset is not None:
+        refuse_settings(algorithm)
         if algorithm.preset != PAPER:
             rule = f"must be {PAPER} or absent when name is TBA"
             raise InvalidTuningError("algorithm.preset", rule, algorithm.preset)
         return build_paper()
+    for name, value in algorithm.settings.items():
+        _check_setting(name, value)
     for package in _NEEDED:
         if find_spec(package) is None:
             raise MachineError(f"TBA needs the package {package}, which is not installed")
     return ModelledAnnealing()
+
+
+def _check_setting(name: str, value: Scalar) -> None:
+    path = f"algorithm.settings.{name}"
+    if name != CONVERGED_BELOW:
+        raise InvalidTuningError(path, f"must be a setting of TBA ({CONVERGED_BELOW})", value)
+    if isinstance(value, bool | str) or not 0 < value < 1:
+        raise InvalidTuningError(path, "must be a number greater than 0 and less than 1", value)

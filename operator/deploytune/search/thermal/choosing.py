@@ -30,6 +30,7 @@ from deploytune.search.thermal.beliefs import Belief, Beliefs, learn
 from deploytune.search.thermal.candidates import untried
 from deploytune.search.thermal.columns import Columns
 from deploytune.search.thermal.families import LEAST_TRIES, MOST_TRIES, Family, families_of
+from deploytune.search.thermal.outputs import relative_gain
 
 NAME = "TBA"
 
@@ -52,27 +53,65 @@ class _Scores:
     family: Family | None = None
 
 
+@dataclass(frozen=True)
+class _Prospect:
+    """What may be tried now, and what is believed of it; `gains` are 0 without an incumbent."""
+
+    candidates: Floats
+    columns: Columns
+    belief: Belief
+    incumbent: float | None
+    gains: Floats
+
+
 def choose(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
     """Yield what to try next, best first."""
+    temperature = _temperature(problem, knowledge)
+    prospect = _look_ahead(problem, knowledge, draw, temperature)
+    if prospect is None:
+        return
+    scores = _scores(prospect, families_of(problem.space, knowledge), temperature)
+    for place in np.argsort(-scores.values, kind="stable"):
+        yield Proposal(
+            prospect.columns.decode(prospect.candidates[place]),
+            NAME,
+            SearchStage.EXPLOITING if scores.rule == "model" else SearchStage.EXPLORING,
+            _why(scores, prospect, int(place), temperature),
+        )
+
+
+def expected_gain(problem: Problem, knowledge: Knowledge) -> float | None:
+    """Return what the next trial is expected to gain at most, as a share of the best objective.
+
+    None while nothing is feasible, or nothing is left to try.
+    """
+    draw = Draw(problem.algorithm.seed, len(knowledge.finished))
+    prospect = _look_ahead(problem, knowledge, draw, _temperature(problem, knowledge))
+    if prospect is None or prospect.incumbent is None:
+        return None
+    return float((prospect.gains * prospect.belief.feasible).max())
+
+
+def _temperature(problem: Problem, knowledge: Knowledge) -> float:
+    return max(0.0, 1.0 - len(knowledge.finished) / problem.max_trials)
+
+
+def _look_ahead(
+    problem: Problem, knowledge: Knowledge, draw: Draw, temperature: float
+) -> _Prospect | None:
     beliefs = learn(problem, knowledge)
     if beliefs is None or not beliefs.columns.parameters:
-        return
-    temperature = max(0.0, 1.0 - len(knowledge.finished) / problem.max_trials)
-    families = families_of(problem.space, knowledge)
+        return None
     rng = np.random.default_rng(draw.seed_for("candidates"))
     candidates = untried(problem, knowledge, beliefs.columns, temperature, rng)
     if not len(candidates):
-        return
-    belief = beliefs.of(candidates)
-    incumbent = _incumbent(knowledge, beliefs)
-    scores = _scores(candidates, beliefs.columns, belief, families, incumbent, temperature)
-    for place in np.argsort(-scores.values, kind="stable"):
-        yield Proposal(
-            beliefs.columns.decode(candidates[place]),
-            NAME,
-            SearchStage.EXPLOITING if scores.rule == "model" else SearchStage.EXPLORING,
-            _why(scores, belief, int(place), incumbent, temperature),
-        )
+        return None
+    belief, incumbent = beliefs.of(candidates), _incumbent(knowledge, beliefs)
+    gains = np.zeros(len(candidates))
+    if incumbent is not None:
+        expected = expected_improvement(belief, incumbent)
+        gains = relative_gain(problem, knowledge.finished, expected, incumbent)
+    return _Prospect(candidates, beliefs.columns, belief, incumbent, gains)
 
 
 def _incumbent(knowledge: Knowledge, beliefs: Beliefs) -> float | None:
@@ -83,19 +122,13 @@ def _incumbent(knowledge: Knowledge, beliefs: Beliefs) -> float | None:
     return float(beliefs.of(beliefs.columns.encode(feasible)).loss.min())
 
 
-def _scores(
-    candidates: Floats,
-    columns: Columns,
-    belief: Belief,
-    families: tuple[Family, ...],
-    incumbent: float | None,
-    temperature: float,
-) -> _Scores:
+def _scores(prospect: _Prospect, families: tuple[Family, ...], temperature: float) -> _Scores:
+    belief, incumbent = prospect.belief, prospect.incumbent
     likely = belief.feasible * (1 + OBJECTIVE_HINT * np.tanh(-_standardised(belief.loss)))
     if incumbent is None:
         return _Scores(likely, "feasibility")
     for family in sorted(families, key=lambda each: each.tries):
-        own = _belong(candidates, columns, family)
+        own = _belong(prospect.candidates, prospect.columns, family)
         if own.any() and _has_a_claim(family, belief, own, incumbent):
             return _Scores(np.where(own, likely, -1.0), "quota", family)
     gain = expected_improvement(belief, incumbent)
@@ -110,14 +143,14 @@ def _belong(candidates: Floats, columns: Columns, family: Family) -> Flags:
     return np.asarray(candidates[:, place] == position)
 
 
-def _has_a_claim(family: Family, belief: Belief, own: Flags, incumbent: float | None) -> bool:
+def _has_a_claim(family: Family, belief: Belief, own: Flags, incumbent: float) -> bool:
     """Tell whether a family gets the next trial by its quota."""
     if family.is_feasible or family.tries >= MOST_TRIES:
         return False
     if family.tries < LEAST_TRIES:
         return True
     hopes = (belief.loss - OPTIMISM * belief.loss_deviation)[own]
-    return incumbent is not None and bool(hopes.min() < incumbent)
+    return bool(hopes.min() < incumbent)
 
 
 def expected_improvement(belief: Belief, incumbent: float) -> Floats:
@@ -131,17 +164,15 @@ def _standardised(values: Floats) -> Floats:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
 
 
-def _why(
-    scores: _Scores, belief: Belief, place: int, incumbent: float | None, temperature: float
-) -> dict[str, Scalar]:
+def _why(scores: _Scores, prospect: _Prospect, place: int, temperature: float) -> dict[str, Scalar]:
     why: dict[str, Scalar] = {
         "rule": scores.rule,
-        "feasible": round(float(belief.feasible[place]), 3),
-        "runs": round(float(belief.runs[place]), 3),
+        "feasible": round(float(prospect.belief.feasible[place]), 3),
+        "runs": round(float(prospect.belief.runs[place]), 3),
         "temperature": round(temperature, 3),
     }
     if scores.family is not None:
         why["family"] = scores.family.value
-    if incumbent is not None:
-        why["gain"] = round(float(expected_improvement(belief, incumbent)[place]), 4)
+    if prospect.incumbent is not None:
+        why["gain"] = round(float(prospect.gains[place]), 4)
     return why

@@ -62,11 +62,33 @@ def margins(constraint: Constraint, trials: Sequence[FinishedTrial]) -> Observed
 def losses(problem: Problem, trials: Sequence[FinishedTrial]) -> Observed:
     """Return the objective of measured trials as something to minimise, on a scale to model."""
     objective = problem.objective
-    rows, values = _measured(
-        trials, lambda t: None if loss_of(problem, t) is None else t.metrics[objective.metric]
-    )
+    rows, values = _objectives(problem, trials)
     seen, _ = _scale_of(objective.metric, values)
     return Observed(rows, np.array([objective.loss(value) for value in seen]))
+
+
+def relative_gain(
+    problem: Problem, trials: Sequence[FinishedTrial], gains: Floats, incumbent: float
+) -> Floats:
+    """Return gains over an incumbent's loss, both as `losses` has them, as shares of its objective.
+
+    Of a metric that is seen by its logarithm a gain is such a share already; of one seen by its log
+    odds, this is the slope there.
+    """
+    metric = problem.objective.metric
+    _, values = _objectives(problem, trials)
+    _, scale = _scale_of(metric, values)
+    if scale is Transform.LOG:
+        return gains
+    seen = problem.objective.loss(incumbent)  # its own inverse
+    if scale is Transform.LOGIT:
+        return gains / (1 + math.exp(seen))
+    return gains / max(abs(seen), _EDGE)
+
+
+def _objectives(problem: Problem, trials: Sequence[FinishedTrial]) -> tuple[Positions, Floats]:
+    metric = problem.objective.metric
+    return _measured(trials, lambda t: None if loss_of(problem, t) is None else t.metrics[metric])
 
 
 def _ran_as_it_should(problem: Problem, trial: FinishedTrial) -> bool:

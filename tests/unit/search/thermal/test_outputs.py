@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from search_builders import LATENCY, a_finished, a_problem
 
 from deploytune.contract.limits import Limit
+from deploytune.contract.metrics import Direction
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.history import FinishedTrial
-from deploytune.search.problem import Constraint
+from deploytune.search.problem import Constraint, Objective
 from deploytune.search.thermal.outputs import (
     FURTHEST_MARGIN,
     losses,
     margins,
     ran,
+    relative_gain,
 )
 
 P95 = "latency_p95_ms@steady"
@@ -78,6 +82,24 @@ def test_a_limit_of_zero_has_margins() -> None:
 def test_a_trial_without_a_metric_shows_nothing_of_it() -> None:
     trials = [measured(), measured(latency_ms=20.0), a_finished(outcome=OutcomeKind.CRASHED)]
     assert [1] == list(margins(Constraint(Limit(metric=LATENCY, max=10)), trials).rows)
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "expected"),
+    [
+        pytest.param("throughput@steady", (50.0, 100.0), 0.02, id="by its logarithm"),
+        pytest.param("accuracy", (0.5, 0.9), 0.002, id="by its odds"),
+        pytest.param("score", (50.0, 100.0), 0.0002, id="as it is"),
+    ],
+)
+def test_a_gain_is_a_share_of_the_best_objective(
+    metric: str, values: tuple[float, float], expected: float
+) -> None:
+    problem = replace(a_problem(), objective=Objective(metric, Direction.MAXIMIZE))
+    trials = [FinishedTrial(0, {}, OutcomeKind.FEASIBLE, {metric: value}) for value in values]
+    incumbent = losses(problem, trials).values.min()
+    [share] = relative_gain(problem, trials, np.array([0.02]), incumbent)
+    assert pytest.approx(expected) == share
 
 
 def test_a_better_objective_is_a_smaller_loss() -> None:
