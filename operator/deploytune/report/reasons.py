@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from deploytune.contract.models import Scalar
-from deploytune.report.wording import describe_percent, describe_seconds
+from deploytune.report.wording import describe_percent
 
 _Sentence = Callable[[Scalar], str | None]
 """Returns the sentence of a value, None if there is none."""
@@ -18,9 +18,9 @@ _Sentence = Callable[[Scalar], str | None]
 _RULES = {
     "quota": "A quota chose it: every family and every pool gets its minimum share of the trials",
     "model": "The models chose it: of all candidates it promised the most",
+    "start": "Nothing was known yet, so it was drawn at random",
     "feasibility": "It was chosen to find what keeps the limits: it looked the likeliest to",
-    "refine": "It was chosen as a refinement: it is close to the best configuration so far",
-    "spread": "It was chosen to spread the trials: it is far from what had been tried",
+    "spread": "It was chosen to spread the trials: it is the least like those in flight",
 }
 _MOVES = {
     "Random": "It was drawn at random",
@@ -70,7 +70,6 @@ _SENTENCES: Mapping[str, _Sentence] = MappingProxyType(
         "gain": _amount(
             "The improvement expected of it was {} of the best objective so far", describe_percent
         ),
-        "costSeconds": _amount("It was expected to cost {}", describe_seconds),
         "sampler": _text("Optuna's {} proposed it"),
         "feasibleTrials": _count("Feasible trials it knew: {}"),
         "move": _from(_MOVES),

@@ -91,7 +91,7 @@ def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
     flying = columns.encode([trial.parameters for trial in knowledge.in_flight])
     known = np.concatenate([told, flying])
     likeness = Likeness.between(known, known, columns.are_numeric)
-    model = _Modelling(likeness, len(trials), _column_weights(columns))
+    model = _Modelling(likeness, len(trials), column_weights(columns))
     return Beliefs(
         columns,
         known,
@@ -161,7 +161,8 @@ def _remembered(problem: Problem, trials: tuple[FinishedTrial, ...]) -> tuple[Fi
     return tuple(trial for trial in trials if id(trial) in kept)
 
 
-def _column_weights(columns: Columns) -> Floats:
+def column_weights(columns: Columns) -> Floats:
+    """Return how much each column matters before anything is known, relative to the others."""
     hung_on = {name for parameter in columns.space.parameters for name in parameter.when}
     first = next((p.name for p in columns.parameters if not p.is_numeric), None)
     likely = {*hung_on, first}

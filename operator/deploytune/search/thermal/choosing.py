@@ -1,8 +1,10 @@
 """What `TBA` tries next: the temperature, the quotas, the acquisition.
 
 The temperature falls with the budget from 1 to 0. While it is high, what is not known counts for
-more; as it falls, what is believed to be feasible and good does. Three rules, the first that holds:
+more; as it falls, what is believed to be feasible and good does. The first rule that holds:
 
+    start        nothing was tried yet: drawn from the whole space
+    spread       nothing has ended yet: the least like the trials in flight
     feasibility  nothing is feasible yet: the most probably feasible, the better of equals
     quota        a family that was not seen enough gets its most probably feasible configuration
     model        the expected improvement, times the probability of being feasible
@@ -26,11 +28,13 @@ from deploytune.search.problem import Problem
 from deploytune.search.proposals import Proposal, SearchStage
 from deploytune.search.seeds import Draw
 from deploytune.search.thermal.arrays import Flags, Floats
-from deploytune.search.thermal.beliefs import Belief, Beliefs, learn
+from deploytune.search.thermal.beliefs import Belief, Beliefs, column_weights, learn
 from deploytune.search.thermal.candidates import untried
 from deploytune.search.thermal.columns import Columns
 from deploytune.search.thermal.families import LEAST_TRIES, MOST_TRIES, Family, families_of
+from deploytune.search.thermal.kernel import Likeness
 from deploytune.search.thermal.outputs import relative_gain
+from deploytune.search.thermal.regression import prior_weights
 
 NAME = "TBA"
 
@@ -66,6 +70,9 @@ class _Prospect:
 
 def choose(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
     """Yield what to try next, best first."""
+    if not knowledge.finished:
+        yield from _begin(problem, knowledge, draw)
+        return
     temperature = _temperature(problem, knowledge)
     prospect = _look_ahead(problem, knowledge, draw, temperature)
     if prospect is None:
@@ -90,6 +97,22 @@ def expected_gain(problem: Problem, knowledge: Knowledge) -> float | None:
     if prospect is None or prospect.incumbent is None:
         return None
     return float((prospect.gains * prospect.belief.feasible).max())
+
+
+def _begin(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
+    """Yield what is least like the trials in flight, of which none has ended yet."""
+    columns = Columns.of(problem.space)
+    if not columns.parameters:
+        return
+    rng = np.random.default_rng(draw.seed_for("candidates"))
+    candidates = untried(problem, knowledge, columns, 1.0, rng)
+    flying = columns.encode([trial.parameters for trial in knowledge.in_flight])
+    likeness = Likeness.between(flying, candidates, columns.are_numeric)
+    alike = likeness.covariance(prior_weights(column_weights(columns))).sum(axis=0)
+    rule = "spread" if len(flying) else "start"
+    for place in np.argsort(alike, kind="stable"):
+        parameters = columns.decode(candidates[place])
+        yield Proposal(parameters, NAME, SearchStage.EXPLORING, {"rule": rule})
 
 
 def _temperature(problem: Problem, knowledge: Knowledge) -> float:

@@ -105,12 +105,16 @@ def learn_scaling(
         expected: of the targets, before any of them is known.
     """
     mean, spread = expected.updated(targets)
-    weights = PRIOR_TOTAL * column_weights / column_weights.sum()
-    before = Scaling(mean, spread, weights, PRIOR_NOISE)
+    before = Scaling(mean, spread, prior_weights(column_weights), PRIOR_NOISE)
     if len(targets) < LEAST_ROWS:
         return before
     rows = spread_evenly(len(targets), MOST_FITTED_ROWS)
     return _mode(likeness.of(rows, rows), (targets[rows] - mean) / spread, before)
+
+
+def prior_weights(column_weights: Floats) -> Floats:
+    """Return the weights before anything is known; `column_weights` are relative."""
+    return np.asarray(PRIOR_TOTAL * column_weights / column_weights.sum())
 
 
 def condition(scaling: Scaling, likeness: Likeness, targets: Floats) -> Regression:

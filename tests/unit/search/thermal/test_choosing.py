@@ -96,7 +96,7 @@ def test_a_family_that_fails_gets_its_quota_and_no_more() -> None:
 def test_every_proposal_says_by_which_rule_it_was_chosen() -> None:
     proposals, _ = played(a_tuning(), 20)
     rules = [proposal.why.get("rule") for proposal in proposals]
-    assert rules[0] is None  # it knows nothing
+    assert "start" == rules[0]
     assert {"quota", "model"} <= set(rules[1:]) <= {"feasibility", "quota", "model"}
     for proposal in proposals[1:]:
         assert 0 <= float(proposal.why["feasible"]) <= float(proposal.why["runs"]) <= 1
@@ -120,6 +120,12 @@ def test_the_temperature_falls_with_the_budget_from_one_to_nothing() -> None:
     temperatures = [float(proposal.why["temperature"]) for proposal in proposals[1:]]
     assert sorted(temperatures, reverse=True) == temperatures
     assert (0.95, 0.05) == (temperatures[0], temperatures[-1])
+
+
+def test_trials_that_start_together_are_of_different_families() -> None:
+    proposals = play(replace(a_tuning(), algorithm=TBA), len(FAMILIES), in_flight=len(FAMILIES))
+    assert set(FAMILIES) == {proposal.parameters["family"] for proposal in proposals}
+    assert ["start", "spread"] == [proposal.why["rule"] for proposal in proposals[:2]]
 
 
 def test_trials_in_flight_are_kept_away_from() -> None:
