@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 OPERATOR = Path(__file__).parents[3] / "operator"
-HEAVY = ("cmaes", "kopf", "kubernetes", "numpy", "optuna", "scipy", "torch")
+HEAVY = ("cmaes", "kopf", "kubernetes", "numpy", "optuna", "scipy", "threadpoolctl", "torch")
 
 PROGRAM = f"""
 import sys

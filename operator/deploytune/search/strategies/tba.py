@@ -20,7 +20,7 @@ from deploytune.search.seeds import Draw
 from deploytune.search.strategies.strategy import Strategy, refuse_settings
 from deploytune.search.strategies.tba_paper import PAPER, build_paper
 
-_NEEDED = ("numpy", "scipy")
+_NEEDED = ("numpy", "scipy", "threadpoolctl")
 
 
 CONVERGED_BELOW = "convergedBelow"

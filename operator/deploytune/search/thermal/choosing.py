@@ -35,6 +35,7 @@ from deploytune.search.thermal.families import LEAST_TRIES, MOST_TRIES, Family, 
 from deploytune.search.thermal.kernel import Likeness
 from deploytune.search.thermal.outputs import relative_gain
 from deploytune.search.thermal.regression import prior_weights
+from deploytune.search.thermal.threads import one_thread
 
 NAME = "TBA"
 
@@ -74,7 +75,8 @@ def choose(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Propo
         yield from _begin(problem, knowledge, draw)
         return
     temperature = _temperature(problem, knowledge)
-    prospect = _look_ahead(problem, knowledge, draw, temperature)
+    with one_thread():
+        prospect = _look_ahead(problem, knowledge, draw, temperature)
     if prospect is None:
         return
     scores = _scores(prospect, families_of(problem.space, knowledge), temperature)
@@ -93,7 +95,8 @@ def expected_gain(problem: Problem, knowledge: Knowledge) -> float | None:
     None while nothing is feasible, or nothing is left to try.
     """
     draw = Draw(problem.algorithm.seed, len(knowledge.finished))
-    prospect = _look_ahead(problem, knowledge, draw, _temperature(problem, knowledge))
+    with one_thread():
+        prospect = _look_ahead(problem, knowledge, draw, _temperature(problem, knowledge))
     if prospect is None or prospect.incumbent is None:
         return None
     return float((prospect.gains * prospect.belief.feasible).max())
