@@ -79,7 +79,7 @@ async def _rate(options: argparse.Namespace) -> dict[str, object]:
             await asyncio.sleep(options.seconds)
             figures = figures_of(watch.sightings)
             used = operator.cpu_seconds() - cpu_seconds
-        await remove_tunings(api, load)
+            await remove_tunings(api, load)  # the operator lets go of the Pods it holds
     rate = figures.pods_ended / options.seconds
     return {
         "tunings": load.tunings,
