@@ -1,8 +1,7 @@
 """What the finished trials make one believe of any configuration.
 
-One model for each output: whether it runs at all, the margin to each limit, the objective. Trials
-in flight are rows too, with what is predicted of them: their outcome is no news, and the next
-proposal keeps away from them because nothing is left to be learnt there.
+One model for each output: whether it runs at all, the margin to each limit, the objective. What the
+trials in flight will show is not known: candidates are judged in several futures of them.
 """
 
 from __future__ import annotations
@@ -10,19 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
 from deploytune.search.history import FinishedTrial, Knowledge
 from deploytune.search.problem import Problem
 from deploytune.search.ranking import rank_of
 from deploytune.search.thermal import outputs
-from deploytune.search.thermal.arrays import Floats, Positions
+from deploytune.search.thermal.arrays import Flags, Floats, Positions
 from deploytune.search.thermal.classification import (
     Classification,
+    chance_of_yes,
     classify,
     learn_label_weights,
 )
 from deploytune.search.thermal.columns import Columns
+from deploytune.search.thermal.futures import Posterior, imagine
 from deploytune.search.thermal.kernel import Likeness
 from deploytune.search.thermal.outputs import Observed
 from deploytune.search.thermal.regression import Expected, Regression, condition, learn_scaling
@@ -42,43 +43,61 @@ LOSSES = Expected(spread=0.3)
 
 @dataclass(frozen=True)
 class Belief:
-    """What is believed of m configurations; every array is (m,).
+    """What is believed of m configurations in each of s futures of the trials in flight.
 
-    `loss` is on the scale of `outputs.losses`.
+    `runs`, `feasible` and `loss` are (s, m), `loss_deviation` is (m,), the loss on the scale of
+    `outputs.losses`. `best_flying` is the least loss of what is in flight and becomes feasible,
+    infinite where nothing does: (s,).
     """
 
     runs: Floats
     feasible: Floats
     loss: Floats
     loss_deviation: Floats
+    best_flying: Floats
 
 
 @dataclass(frozen=True)
 class Beliefs:
-    """The models of one problem's outputs, over the rows of finished trials and those in flight."""
+    """The models of one problem's outputs, over the rows of finished trials."""
 
     columns: Columns
     known: Floats
+    flying: Floats
     runs: Classification
     margins: tuple[tuple[Positions, Regression] | None, ...]
     loss: tuple[Positions, Regression] | None
 
-    def of(self, rows: Floats) -> Belief:
+    def of(self, rows: Floats, rng: np.random.Generator) -> Belief:
         """Return what is believed of configurations, given as rows of the columns."""
-        likeness = Likeness.between(self.known, rows, self.columns.are_numeric)
-        count = len(rows)
-        everyone = np.arange(count)
-        runs = self.runs.predict(likeness)
+        return self._believed(self.flying, rows, rng)
+
+    def losses(self, rows: Floats) -> Floats:
+        """Return the believed losses of configurations, whatever is in flight, (m,)."""
+        nothing = self.flying[:0]
+        return np.asarray(self._believed(nothing, rows, np.random.default_rng(0)).loss[0])
+
+    def _believed(self, flying: Floats, rows: Floats, rng: np.random.Generator) -> Belief:
+        everyone = np.concatenate([flying, rows])
+        likeness = Likeness.between(self.known, everyone, self.columns.are_numeric)
+        own = Likeness.between(flying, everyone, self.columns.are_numeric)
+        odds = imagine(self.runs.predict(likeness, own), 0.0, rng)
+        succeed = rng.random(odds.flying.shape) < expit(odds.flying)
+        runs = chance_of_yes(odds.mean, odds.variance)
         feasible = runs.copy()
         for known in self.margins:
             if known is not None:
-                mean, deviation = _predict(known, likeness, everyone)
-                noise = known[1].scaling.noise_deviation
-                feasible *= ndtr(-mean / np.sqrt(deviation**2 + noise**2))
-        loss, deviation = np.zeros(count), np.ones(count)
-        if self.loss is not None:
-            loss, deviation = _predict(self.loss, likeness, everyone)
-        return Belief(runs, feasible, loss, deviation)
+                noise = known[1].scaling.noise_variance
+                margin = imagine(_predict(known, likeness, own), noise, rng)
+                succeed &= margin.flying <= 0
+                feasible *= ndtr(-margin.mean / np.sqrt(margin.variance + noise))
+        if self.loss is None:
+            alike = np.zeros_like(runs)
+            return Belief(runs, feasible, alike, np.ones(len(rows)), _best(succeed, 0.0))
+        noise = self.loss[1].scaling.noise_variance
+        loss = imagine(_predict(self.loss, likeness, own), noise, rng)
+        best = _best(succeed, loss.flying)
+        return Belief(runs, feasible, loss.mean, np.sqrt(loss.variance), best)
 
 
 def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
@@ -87,14 +106,14 @@ def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
     if not trials:
         return None
     columns = Columns.of(problem.space)
-    told = columns.encode([trial.parameters for trial in trials])
+    known = columns.encode([trial.parameters for trial in trials])
     flying = columns.encode([trial.parameters for trial in knowledge.in_flight])
-    known = np.concatenate([told, flying])
     likeness = Likeness.between(known, known, columns.are_numeric)
-    model = _Modelling(likeness, len(trials), column_weights(columns))
+    model = _Modelling(likeness, column_weights(columns))
     return Beliefs(
         columns,
         known,
+        flying,
         model.labels(outputs.ran(problem, trials)),
         tuple(model.numbers(outputs.margins(c, trials), MARGINS) for c in problem.constraints),
         model.numbers(outputs.losses(problem, trials), LOSSES),
@@ -103,52 +122,35 @@ def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
 
 @dataclass(frozen=True)
 class _Modelling:
-    """Fits models over the likeness of all rows, of which the first `told` have finished."""
+    """Fits models over the likeness of all finished rows."""
 
     likeness: Likeness
-    told: int
     column_weights: Floats
 
-    @property
-    def flying(self) -> Positions:
-        return np.arange(self.told, self.likeness.by_column.shape[1])
-
     def labels(self, observed: Observed) -> Classification:
-        rows, labels = observed.rows, observed.values
-        own = self.likeness.of(rows, rows)
-        weights = learn_label_weights(own, labels, self.column_weights)
-        model = classify(weights, own, labels)
-        everyone = np.arange(self.likeness.by_column.shape[1])
-        if len(self.flying):
-            predicted = model.predict(self.likeness.of(rows, self.flying))
-            labels = np.concatenate([labels, predicted])
-            model = classify(weights, self.likeness.of(everyone, everyone), labels)
-        return model
+        own = self.likeness.of(observed.rows, observed.rows)
+        weights = learn_label_weights(own, observed.values, self.column_weights)
+        return classify(weights, own, observed.values)
 
     def numbers(
         self, observed: Observed, expected: Expected
     ) -> tuple[Positions, Regression] | None:
-        rows, values = observed.rows, observed.values
-        if not len(rows):
+        if not len(observed.rows):
             return None
-        own = self.likeness.of(rows, rows)
-        scaling = learn_scaling(own, values, self.column_weights, expected)
-        model = condition(scaling, own, values)
-        if len(self.flying):
-            predicted, _ = model.predict(self.likeness.of(rows, self.flying))
-            rows = np.concatenate([rows, self.flying])
-            model = condition(
-                scaling, self.likeness.of(rows, rows), np.concatenate([values, predicted])
-            )
-        return rows, model
+        own = self.likeness.of(observed.rows, observed.rows)
+        scaling = learn_scaling(own, observed.values, self.column_weights, expected)
+        return observed.rows, condition(scaling, own, observed.values)
 
 
-def _predict(
-    known: tuple[Positions, Regression], likeness: Likeness, others: Positions
-) -> tuple[Floats, Floats]:
+def _best(succeed: Flags, losses: Floats | float) -> Floats:
+    return np.asarray(np.where(succeed, losses, np.inf).min(axis=1, initial=np.inf))
+
+
+def _predict(known: tuple[Positions, Regression], likeness: Likeness, own: Likeness) -> Posterior:
     rows, model = known
-    part = likeness if len(rows) == likeness.by_column.shape[1] else likeness.of(rows, others)
-    return model.predict(part)
+    _, count, others = likeness.by_column.shape
+    part = likeness if len(rows) == count else likeness.of(rows, np.arange(others))
+    return model.predict(part, own)
 
 
 def _remembered(problem: Problem, trials: tuple[FinishedTrial, ...]) -> tuple[FinishedTrial, ...]:

@@ -9,6 +9,8 @@ more; as it falls, what is believed to be feasible and good does. The first rule
     quota        a family that was not seen enough gets its most probably feasible configuration
     model        the expected improvement, times the probability of being feasible
 
+While trials are in flight, feasibility and improvement are means over futures of them.
+
 Quotas before the first feasible trial, more than two tries by quota, more caution as it gets
 colder, and gains divided by their cost were tried on DeployBench's development seeds and found no
 better.
@@ -99,7 +101,7 @@ def expected_gain(problem: Problem, knowledge: Knowledge) -> float | None:
         prospect = _look_ahead(problem, knowledge, draw, _temperature(problem, knowledge))
     if prospect is None or prospect.incumbent is None:
         return None
-    return float((prospect.gains * prospect.belief.feasible).max())
+    return float((prospect.gains * prospect.belief.feasible.mean(axis=0)).max())
 
 
 def _begin(problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
@@ -132,10 +134,11 @@ def _look_ahead(
     candidates = untried(problem, knowledge, beliefs.columns, temperature, rng)
     if not len(candidates):
         return None
-    belief, incumbent = beliefs.of(candidates), _incumbent(knowledge, beliefs)
+    belief = beliefs.of(candidates, np.random.default_rng(draw.seed_for("futures")))
+    incumbent = _incumbent(knowledge, beliefs)
     gains = np.zeros(len(candidates))
     if incumbent is not None:
-        expected = expected_improvement(belief, incumbent)
+        expected = expected_improvement(belief, incumbent).mean(axis=0)
         gains = relative_gain(problem, knowledge.finished, expected, incumbent)
     return _Prospect(candidates, beliefs.columns, belief, incumbent, gains)
 
@@ -145,21 +148,32 @@ def _incumbent(knowledge: Knowledge, beliefs: Beliefs) -> float | None:
     feasible = [trial.parameters for trial in knowledge.finished if trial.is_feasible]
     if not feasible or beliefs.loss is None:
         return None
-    return float(beliefs.of(beliefs.columns.encode(feasible)).loss.min())
+    return float(beliefs.losses(beliefs.columns.encode(feasible)).min())
 
 
 def _scores(prospect: _Prospect, families: tuple[Family, ...], temperature: float) -> _Scores:
     belief, incumbent = prospect.belief, prospect.incumbent
-    likely = belief.feasible * (1 + OBJECTIVE_HINT * np.tanh(-_standardised(belief.loss)))
+    hint = 1 + OBJECTIVE_HINT * np.tanh(-_standardised(belief.loss.mean(axis=0)))
+    likely = belief.feasible.mean(axis=0) * hint
     if incumbent is None:
-        return _Scores(likely, "feasibility")
+        return _Scores(_first_feasible(belief, hint), "feasibility")
     for family in sorted(families, key=lambda each: each.tries):
         own = _belong(prospect.candidates, prospect.columns, family)
         if own.any() and _has_a_claim(family, belief, own, incumbent):
             return _Scores(np.where(own, likely, -1.0), "quota", family)
     gain = expected_improvement(belief, incumbent)
     curious = CURIOSITY * temperature * belief.loss_deviation
-    return _Scores((gain + curious) * belief.feasible, "model")
+    return _Scores(((gain + curious) * belief.feasible).mean(axis=0), "model")
+
+
+def _first_feasible(belief: Belief, hint: Floats) -> Floats:
+    """Return what each candidate is worth while nothing is feasible.
+
+    To be the first, in futures where nothing in flight is feasible; to be better, in the others.
+    """
+    none_flying = np.isinf(belief.best_flying)[:, None]
+    gain = expected_improvement(belief, np.inf)
+    return np.asarray((belief.feasible * np.where(none_flying, hint, gain)).mean(axis=0))
 
 
 def _belong(candidates: Floats, columns: Columns, family: Family) -> Flags:
@@ -175,13 +189,17 @@ def _has_a_claim(family: Family, belief: Belief, own: Flags, incumbent: float) -
         return False
     if family.tries < LEAST_TRIES:
         return True
-    hopes = (belief.loss - OPTIMISM * belief.loss_deviation)[own]
+    hopes = (belief.loss.mean(axis=0) - OPTIMISM * belief.loss_deviation)[own]
     return bool(hopes.min() < incumbent)
 
 
 def expected_improvement(belief: Belief, incumbent: float) -> Floats:
-    """Return by how much each configuration is expected to better the incumbent's loss."""
-    away = (incumbent - belief.loss) / belief.loss_deviation
+    """Return by how much each is expected to better the incumbent, or what is in flight, (s, m).
+
+    Infinite where there is neither.
+    """
+    best = np.minimum(incumbent, belief.best_flying)[:, None]
+    away = (best - belief.loss) / belief.loss_deviation
     density = np.exp(-0.5 * away**2) / np.sqrt(2 * np.pi)
     return np.asarray(belief.loss_deviation * (away * ndtr(away) + density))
 
@@ -193,8 +211,8 @@ def _standardised(values: Floats) -> Floats:
 def _why(scores: _Scores, prospect: _Prospect, place: int, temperature: float) -> dict[str, Scalar]:
     why: dict[str, Scalar] = {
         "rule": scores.rule,
-        "feasible": round(float(prospect.belief.feasible[place]), 3),
-        "runs": round(float(prospect.belief.runs[place]), 3),
+        "feasible": round(float(prospect.belief.feasible[:, place].mean()), 3),
+        "runs": round(float(prospect.belief.runs[:, place].mean()), 3),
         "temperature": round(temperature, 3),
     }
     if scores.family is not None:

@@ -1,8 +1,7 @@
 """A Gaussian process of yes and no: with which probability a configuration runs at all.
 
-Logistic, by Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2). A label
-may be a fraction: what is predicted of a trial in flight is no news. Weights come from the same
-labels seen as numbers, which is cheap and close enough for them.
+Logistic, by Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2). Weights
+come from the same labels seen as numbers, which is cheap and close enough for them.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from deploytune.search.thermal.arrays import Floats
+from deploytune.search.thermal.futures import Posterior
 from deploytune.search.thermal.kernel import Likeness, prior_variance
 from deploytune.search.thermal.regression import Expected, learn_scaling
 
@@ -39,17 +39,24 @@ class Classification:
     roots: Floats
     factor: tuple[Floats, bool]
 
-    def predict(self, likeness: Likeness) -> Floats:
-        """Return the probability of yes for m others, (m,).
+    def predict(self, likeness: Likeness, flying: Likeness) -> Posterior:
+        """Return the belief of the log odds of yes at f trials in flight and m others.
 
-        Log odds are averaged over their spread (MacKay 1992).
+        `likeness` is of the n known rows with all of them, `flying` of those in flight with all.
         """
         cross = AMPLITUDE * likeness.covariance(self.weights)
         mean = self.offset + cross.T @ self.pull
         scaled = self.roots[:, None] * cross
         solved = cho_solve(self.factor, scaled, check_finite=False)
         variance = AMPLITUDE * prior_variance(self.weights) - np.einsum("nm,nm->m", scaled, solved)
-        return np.asarray(expit(mean / np.sqrt(1 + np.pi * np.maximum(variance, 0.0) / 8)))
+        own = AMPLITUDE * flying.covariance(self.weights)
+        covariance = own - scaled[:, : len(own)].T @ solved
+        return Posterior(mean, np.maximum(variance, 0.0), covariance)
+
+
+def chance_of_yes(mean: Floats, variance: Floats) -> Floats:
+    """Return the probability of yes, log odds averaged over their spread (MacKay 1992)."""
+    return np.asarray(expit(mean / np.sqrt(1 + np.pi * variance / 8)))
 
 
 def learn_label_weights(likeness: Likeness, labels: Floats, column_weights: Floats) -> Floats:
@@ -58,7 +65,7 @@ def learn_label_weights(likeness: Likeness, labels: Floats, column_weights: Floa
 
 
 def classify(weights: Floats, likeness: Likeness, labels: Floats) -> Classification:
-    """Return the process that knows the labels, in [0, 1], of n rows, n at least 1."""
+    """Return the process that knows the labels, 0 or 1, of n rows, n at least 1."""
     covariance = AMPLITUDE * likeness.covariance(weights)
     yes = (PRIOR_YES + labels.sum()) / (PRIOR_YES + PRIOR_NO + len(labels))
     offset = float(np.log(yes / (1 - yes)))

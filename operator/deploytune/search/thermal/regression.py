@@ -13,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from deploytune.search.thermal.arrays import Floats, Positions
+from deploytune.search.thermal.futures import Posterior
 from deploytune.search.thermal.kernel import Likeness, prior_variance
 
 PRIOR_TOTAL = 0.8
@@ -67,9 +68,9 @@ class Scaling:
     noise: float
 
     @property
-    def noise_deviation(self) -> float:
-        """Standard deviation of one measurement, in the targets' unit."""
-        return self.spread * float(np.sqrt(self.noise))
+    def noise_variance(self) -> float:
+        """Variance of one measurement, in the targets' unit squared."""
+        return self.spread**2 * self.noise
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,21 @@ class Regression:
     factor: tuple[Floats, bool]
     solved: Floats
 
-    def predict(self, likeness: Likeness) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation, noise left out, of m others, each (m,).
+    def predict(self, likeness: Likeness, flying: Likeness) -> Posterior:
+        """Return the belief, noise left out, of f trials in flight and m others.
 
-        `likeness` is of the n known rows with the others.
+        `likeness` is of the n known rows with all of them, `flying` of those in flight with all.
         """
         scaling = self.scaling
         cross = likeness.covariance(scaling.weights)
-        mean = cross.T @ self.solved
-        explained = np.einsum("nm,nm->m", cross, cho_solve(self.factor, cross, check_finite=False))
+        solved = cho_solve(self.factor, cross, check_finite=False)
+        explained = np.einsum("nm,nm->m", cross, solved)
         variance = np.maximum(prior_variance(scaling.weights) - explained, JITTER)
-        return scaling.mean + scaling.spread * mean, scaling.spread * np.sqrt(variance)
+        own = flying.covariance(scaling.weights)
+        covariance = own - cross[:, : len(own)].T @ solved
+        square = scaling.spread**2
+        mean = scaling.mean + scaling.spread * (cross.T @ self.solved)
+        return Posterior(mean, square * variance, square * covariance)
 
 
 def learn_scaling(

@@ -128,15 +128,28 @@ def test_trials_that_start_together_are_of_different_families() -> None:
     assert ["start", "spread"] == [proposal.why["rule"] for proposal in proposals[:2]]
 
 
-def test_trials_in_flight_are_kept_away_from() -> None:
-    problem = a_tuning()
-    _, knowledge = played(problem, 14)
-    first = next_proposal(problem, knowledge, 14)
+def test_what_is_much_like_a_trial_in_flight_waits_for_its_end() -> None:
+    problem = replace(a_tuning(), constraints=())
+    crashed = [("a", 1, 0.5), ("b", 2, 0.5), ("c", 3, 0.5), ("a", 2, 0.1), ("b", 1, 0.9)]
+    known = Knowledge(
+        tuple(
+            a_finished(index, {"family": family, "kind": kind, "x": x}, OutcomeKind.CRASHED)
+            for index, (family, kind, x) in enumerate(crashed)
+        )
+    )
+    first = next_proposal(problem, known, 5)
     assert first is not None
-    flying = replace(knowledge, in_flight=(InFlight(14, first.parameters),))
-    second = next_proposal(problem, flying, 15)
-    assert second is not None
-    assert problem.space.key(first.parameters) != problem.space.key(second.parameters)
+    flying = replace(known, in_flight=(InFlight(5, first.parameters),))
+    gone = replace(known, abandoned=(first.parameters,))
+    beside, instead = (next_proposal(problem, each, 6) for each in (flying, gone))
+    assert beside is not None
+    assert instead is not None
+    assert shared(first, beside) < shared(first, instead)
+
+
+def shared(one: Proposal, other: Proposal) -> int:
+    """Return how many choices two proposals have in common."""
+    return sum(one.parameters[name] == other.parameters[name] for name in ("family", "kind"))
 
 
 def test_a_number_is_refined_around_the_best_when_it_is_cold() -> None:
