@@ -28,6 +28,7 @@ from search_builders import (
 )
 
 from deploytune.contract.limits import Limit
+from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.history import InFlight, Knowledge
 from deploytune.search.problem import Algorithm, Problem
@@ -146,6 +147,7 @@ def test_any_limits_can_be_searched_under(algorithm: Algorithm, limits: tuple[Li
         pytest.param(OutcomeKind.CRASHED, {}, id="every trial crashes"),
         pytest.param(OutcomeKind.INFEASIBLE, {}, id="infeasible with no metric"),
         pytest.param(OutcomeKind.FEASIBLE, {LATENCY: 5.0, OBJECTIVE: 7.0}, id="constant metrics"),
+        pytest.param(OutcomeKind.FEASIBLE, {LATENCY: -5.0, OBJECTIVE: -7.0}, id="below zero"),
         pytest.param(OutcomeKind.FEASIBLE, {LATENCY: 5.0}, id="feasible with no objective"),
     ],
 )
@@ -158,6 +160,24 @@ def test_any_history_can_be_learnt_from(
         for trial in a_history(problem, 20).finished
     )
     assert next_proposal(problem, Knowledge(finished), 20) is not None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"backend": "tensorrt"}, id="a value that was taken out"),
+        pytest.param({"graphs": True}, id="a parameter that was taken out"),
+    ],
+)
+def test_a_history_of_another_space_is_no_hindrance(
+    algorithm: Algorithm, changed: dict[str, Scalar]
+) -> None:
+    problem = a_problem(algorithm=algorithm)
+    history = a_history(problem, 20).finished
+    foreign = (replace(t, parameters={**t.parameters, **changed}) for t in history[:10])
+    proposal = next_proposal(problem, Knowledge((*foreign, *history[10:])), 20)
+    assert proposal is not None
+    assert problem.space.is_valid(proposal.parameters)
 
 
 def test_another_process_proposes_the_same() -> None:

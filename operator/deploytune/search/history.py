@@ -59,6 +59,17 @@ class Knowledge:
         """Trials that count against the budget: finished ones and those in flight."""
         return len(self.finished) + len(self.in_flight)
 
+    def within(self, space: Space) -> Knowledge:
+        """Return what says something of this space: all but trials of parameters no longer in it.
+
+        They were charged and are not proposed again, but no strategy can learn from them.
+        """
+        return Knowledge(
+            tuple(trial for trial in self.finished if space.has(trial.parameters)),
+            tuple(trial for trial in self.in_flight if space.has(trial.parameters)),
+            tuple(parameters for parameters in self.abandoned if space.has(parameters)),
+        )
+
     def tried(self, space: Space) -> frozenset[Key]:
         """Return the keys of all configurations that are not to be proposed again."""
         return frozenset(

@@ -87,7 +87,7 @@ def _from_strategy(
 ) -> Proposal | None:
     space = problem.space
     draw = Draw(problem.algorithm.seed, index)
-    proposals = strategy_for(problem.algorithm).propose(problem, knowledge, draw)
+    proposals = strategy_for(problem.algorithm).propose(problem, knowledge.within(space), draw)
     for proposal in islice(proposals, _PASSED_OVER + 1):
         if space.is_valid(proposal.parameters) and space.key(proposal.parameters) not in tried:
             return proposal

@@ -72,17 +72,14 @@ class Space:
 
     def broken_rule(self, configuration: Mapping[str, Scalar]) -> BrokenRule | None:
         """Return which rule a configuration breaks, or None when it may be tried."""
-        for name in configuration:
-            if name not in self._by_name:
-                known = ", ".join(self._by_name)
-                return BrokenRule(name, f"must be a parameter of the space ({known})")
-        for parameter in self.parameters:
-            broken = self._broken_by(parameter, configuration)
-            if broken is not None:
-                return broken
-        if self.is_excluded(configuration):
+        broken = self._foreign_part(configuration)
+        if broken is None and self.is_excluded(configuration):
             return BrokenRule("", "may not be excluded by searchSpace.exclude", dict(configuration))
-        return None
+        return broken
+
+    def has(self, configuration: Mapping[str, Scalar]) -> bool:
+        """Tell whether a configuration is one of this space, be it excluded or not."""
+        return self._foreign_part(configuration) is None
 
     def is_valid(self, configuration: Mapping[str, Scalar]) -> bool:
         """Tell whether a configuration may be tried."""
@@ -264,6 +261,14 @@ class Space:
 
     def _declared(self, assignment: Mapping[str, Scalar]) -> Configuration:
         return {p.name: assignment[p.name] for p in self.parameters if p.name in assignment}
+
+    def _foreign_part(self, configuration: Mapping[str, Scalar]) -> BrokenRule | None:
+        for name in configuration:
+            if name not in self._by_name:
+                known = ", ".join(self._by_name)
+                return BrokenRule(name, f"must be a parameter of the space ({known})")
+        broken = (self._broken_by(parameter, configuration) for parameter in self.parameters)
+        return next((rule for rule in broken if rule is not None), None)
 
     def _broken_by(
         self, parameter: Parameter, configuration: Mapping[str, Scalar]

@@ -53,7 +53,7 @@ def _gains_too_little(problem: Problem, knowledge: Knowledge) -> bool:
         return False
     from deploytune.search.thermal.choosing import expected_gain
 
-    gain = expected_gain(problem, knowledge)
+    gain = expected_gain(problem, knowledge.within(problem.space))
     return gain is not None and gain < float(least)
 
 
