@@ -17,7 +17,7 @@ from deploytune.search.thermal.futures import Posterior
 from deploytune.search.thermal.kernel import Likeness, prior_variance
 from deploytune.search.thermal.regression import Expected, learn_scaling
 
-AMPLITUDE = 4.0
+AMPLITUDE = 8.0
 """Variance of the log odds for each unit of variance of the labels: a value that always failed is
 held for nearly hopeless after three trials, not after one."""
 
