@@ -7,9 +7,10 @@ after a few such proposals an untried configuration is drawn instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from deploytune.contract.errors import InvalidTuningError
@@ -21,6 +22,7 @@ from deploytune.search.seeds import Draw
 from deploytune.search.space import Key
 from deploytune.search.stopping import stop_reason
 from deploytune.search.strategies import strategy_for
+from deploytune.search.strategies.strategy import Strategy
 
 _PASSED_OVER = 7
 _Tried = AbstractSet[Key]
@@ -31,10 +33,13 @@ def next_proposal(
     knowledge: Knowledge,
     index: int,
     not_now: tuple[Mapping[str, Scalar], ...] = (),
+    *,
+    strategy: Strategy | None = None,
 ) -> Proposal | None:
     """Return what to try as trial `index`, or None when nothing more is to be proposed now.
 
     `not_now` holds partial assignments that cannot be tried at the moment: full node pools.
+    `strategy` takes the place of the one that the problem's algorithm names.
 
     Raises:
         InvalidTuningError: the algorithm's name or settings are wrong.
@@ -46,7 +51,7 @@ def next_proposal(
     if possible is None:
         return None
     tried = knowledge.tried(problem.space)
-    for source in _SOURCES:
+    for source in (_baseline, _initial, partial(_from_strategy, strategy), _untried):
         proposal = source(possible, knowledge, index, tried)
         if proposal is not None:
             return proposal
@@ -83,11 +88,12 @@ def _initial(
 
 
 def _from_strategy(
-    problem: Problem, knowledge: Knowledge, index: int, tried: _Tried
+    strategy: Strategy | None, problem: Problem, knowledge: Knowledge, index: int, tried: _Tried
 ) -> Proposal | None:
     space = problem.space
     draw = Draw(problem.algorithm.seed, index)
-    proposals = strategy_for(problem.algorithm).propose(problem, knowledge.within(space), draw)
+    asked = strategy_for(problem.algorithm) if strategy is None else strategy
+    proposals = asked.propose(problem, knowledge.within(space), draw)
     for proposal in islice(proposals, _PASSED_OVER + 1):
         if space.is_valid(proposal.parameters) and space.key(proposal.parameters) not in tried:
             return proposal
@@ -101,11 +107,3 @@ def _untried(problem: Problem, _knowledge: Knowledge, index: int, tried: _Tried)
         return None
     why = {"insteadOf": problem.algorithm.name}
     return Proposal(parameters, "Untried", SearchStage.EXPLORING, why)
-
-
-_SOURCES: tuple[Callable[[Problem, Knowledge, int, _Tried], Proposal | None], ...] = (
-    _baseline,
-    _initial,
-    _from_strategy,
-    _untried,
-)

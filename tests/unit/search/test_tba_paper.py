@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from search_builders import a_choice, a_finished, a_flag, a_problem, an_integer, play
 
@@ -10,7 +12,11 @@ from deploytune.search.problem import Algorithm
 from deploytune.search.proposing import next_proposal
 from deploytune.search.space import Space
 from deploytune.search.strategies.tba_paper import (
+    PUBLISHED,
     AnnealingState,
+    Policy,
+    ThermalBudgetAnnealing,
+    build_paper,
     fold,
     structural_probability,
 )
@@ -191,6 +197,61 @@ def test_the_hand_off_comes_with_enough_of_both_or_at_fifteen(
     expected: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     assert AnnealingState(trials=trials, feasible=feasible).has_handed_off is expected
+
+
+def under(policy: Policy, *trials: FinishedTrial) -> AnnealingState:
+    return fold(PROBLEM, trials, policy)
+
+
+def test_the_product_runs_the_published_policy() -> None:
+    assert build_paper().policy == PUBLISHED == Policy(5, 15, 5, 5, 3, 4, 12, 0.4, 3, 8)
+
+
+def test_a_policy_without_a_hand_off_maps_until_the_end() -> None:
+    mapping = replace(PUBLISHED, map_at_most=None, hand_off_trials=None)
+    assert not under(mapping, *map(crashed, range(7)), *map(feasible, range(7, 30))).has_handed_off
+    strategy = ThermalBudgetAnnealing(build_paper().successor, mapping)
+    knowledge = Knowledge((feasible(0), *map(crashed, range(1, 30))))
+    proposal = next_proposal(PROBLEM, knowledge, 30, strategy=strategy)
+    assert proposal is not None
+    assert "Neighbour" == proposal.why["move"]
+
+
+def test_a_policy_without_a_mapping_stage_hands_off_at_once() -> None:
+    assert under(replace(PUBLISHED, map_at_most=0)).has_handed_off
+
+
+def test_a_policy_may_close_nothing() -> None:
+    state = under(replace(PUBLISHED, close_after=None), *map(crashed, range(5)))
+    assert not state.is_closed(("backend", "string", "a"))
+
+
+def test_a_policy_may_close_for_good() -> None:
+    for_good = replace(PUBLISHED, closed_for=None)
+    others = [crashed(3 + index, "bc"[index % 2]) for index in range(12)]
+    state = under(for_good, *map(crashed, range(3)), *others)
+    assert state.is_closed(("backend", "string", "a"))
+
+
+def test_a_policy_may_hold_infeasible_trials_against_their_values() -> None:
+    trials = [infeasible(index, 50) for index in range(3)]
+    value = ("backend", "string", "a")
+    assert not after(*trials).is_closed(value)
+    strict = replace(PUBLISHED, infeasible_is_failure=True)
+    assert under(strict, *trials).is_closed(value)
+    assert not under(strict, *trials[:2], feasible(2), infeasible(3, 50)).is_closed(value)
+
+
+def test_a_policy_may_anneal_without_reheating_and_restarts() -> None:
+    plain = replace(PUBLISHED, reheat_after=None, restart_every=None)
+    best, others = feasible(0, 100), [infeasible(index, 50) for index in range(1, 12)]
+    assert under(plain, best, *others).temperature == pytest.approx(0.95)
+    elites = [feasible(index, 100 + index) for index in range(3)]
+    currents = {
+        under(plain, *elites, *others[2:], crashed(index)).current is elites[2]
+        for index in range(11, 60)
+    }
+    assert {True} == currents
 
 
 def test_the_first_five_are_random_then_neighbours_then_tpe() -> None:

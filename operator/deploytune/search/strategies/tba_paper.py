@@ -10,7 +10,8 @@ order told; chance comes from the trial's index. Where the publication is silent
   one; temperature cools by 0.92 before the first feasible trial and by 0.95 after it;
 - elites are the best three measured trials; a snap-back starts one proposal at the best of them.
 
-The defaults and initial configurations count as trials like any other.
+The defaults and initial configurations count as trials like any other. Which part of the method is
+at work when is a `Policy`: the product has the published one, DeployBench's ablations change it.
 """
 
 from __future__ import annotations
@@ -36,52 +37,83 @@ from deploytune.search.strategies.strategy import Strategy
 PAPER = "Paper"
 """The name of the preset."""
 
-_INITIAL_TRIALS = 5
 _FIRST_TEMPERATURE = 1.0
 _COOLING_BEFORE_FEASIBLE = 0.92
 _COOLING = 0.95
-_REHEAT_AFTER_STALE = 4
 _REHEAT_FACTOR = 2.5
 _REHEAT_CEILING = 0.8  # of the first temperature
 _ELITES = 3
-_RESTART_EVERY = 12
 _RESTART_UNTIL = 0.7  # of the budget
-_SNAP_BACK = 0.4
 _STRUCTURAL_FIRST, _STRUCTURAL_DROP = 0.5, 0.35
-_CLOSE_AFTER_FAILURES = 3
-_CLOSED_FOR_TRIALS = 8
-_HAND_OFF_AT_MOST = 15
-_HAND_OFF_TRIALS, _HAND_OFF_FEASIBLE, _HAND_OFF_BAD = 5, 5, 3
 _MOVES = 32
 
-_Value = tuple[str, str, Scalar]
+Value = tuple[str, str, Scalar]
 """A value of a choice: parameter, kind, value."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When the parts of the method are at work, in trials; None means never.
+
+    The mapping stage begins with `random_trials`. It ends after `map_at_most`, or earlier with so
+    many trials, feasible ones, and others. The temperature rises after so many trials without a new
+    best; moves start at an elite every so many trials, and at the best with the probability
+    `snap_back`, which falls with the budget. A value is closed after `close_after` failures in a
+    row, and opened again after `closed_for`.
+    """
+
+    random_trials: int = 5
+    map_at_most: int | None = 15
+    hand_off_trials: int | None = 5
+    hand_off_feasible: int = 5
+    hand_off_bad: int = 3
+    reheat_after: int | None = 4
+    restart_every: int | None = 12
+    snap_back: float = 0.4
+    close_after: int | None = 3
+    closed_for: int | None = 8
+    infeasible_is_failure: bool = False
+
+    def ends_mapping(self, trials: int, feasible: int) -> bool:
+        """Tell whether so many trials, so many of them feasible, are enough to hand off."""
+        if self.map_at_most is not None and trials >= self.map_at_most:
+            return True
+        return (
+            self.hand_off_trials is not None
+            and trials >= self.hand_off_trials
+            and feasible >= self.hand_off_feasible
+            and trials - feasible >= self.hand_off_bad
+        )
+
+    def is_failure(self, trial: FinishedTrial) -> bool:
+        """Tell whether a trial counts against the values that it had."""
+        return not (trial.is_feasible if self.infeasible_is_failure else trial.was_measured)
+
+
+PUBLISHED = Policy()
+"""What the product runs."""
 
 
 @dataclass(frozen=True)
 class AnnealingState:
     """What the finished trials say; `closed` holds until which trial a value is not proposed."""
 
+    policy: Policy = PUBLISHED
     trials: int = 0
     feasible: int = 0
     temperature: float = _FIRST_TEMPERATURE
     stale: int = 0
     current: FinishedTrial | None = None
     elites: tuple[FinishedTrial, ...] = ()
-    failures: Mapping[_Value, int] = field(default_factory=dict)
-    closed: Mapping[_Value, int] = field(default_factory=dict)
+    failures: Mapping[Value, int] = field(default_factory=dict)
+    closed: Mapping[Value, float] = field(default_factory=dict)
 
     @property
     def has_handed_off(self) -> bool:
         """Whether TPE proposes from here on; never turns back, since counts only grow."""
-        bad = self.trials - self.feasible
-        return self.trials >= _HAND_OFF_AT_MOST or (
-            self.trials >= _HAND_OFF_TRIALS
-            and self.feasible >= _HAND_OFF_FEASIBLE
-            and bad >= _HAND_OFF_BAD
-        )
+        return self.policy.ends_mapping(self.trials, self.feasible)
 
-    def is_closed(self, value: _Value) -> bool:
+    def is_closed(self, value: Value) -> bool:
         """Tell whether a value is not to be proposed now."""
         return self.closed.get(value, 0) > self.trials
 
@@ -91,15 +123,16 @@ class ThermalBudgetAnnealing:
     """The annealing, and the strategy that it hands off to."""
 
     successor: Strategy
+    policy: Policy = PUBLISHED
 
     def propose(self, problem: Problem, knowledge: Knowledge, draw: Draw) -> Iterator[Proposal]:
         """Yield random configurations, neighbours, or what the successor proposes."""
-        state = fold(problem, knowledge.finished[:_HAND_OFF_AT_MOST])
+        state = fold(problem, knowledge.finished[: self.policy.map_at_most], self.policy)
         if state.has_handed_off:
             for proposal in self.successor.propose(problem, knowledge, draw):
                 yield replace(proposal, strategy="TBA", search_stage=SearchStage.EXPLOITING)
             return
-        random_start = state.current is None or knowledge.charged_trials < _INITIAL_TRIALS
+        random_start = state.current is None or knowledge.charged_trials < self.policy.random_trials
         start = None if random_start else _start(state, problem, draw)
         why: dict[str, Scalar] = {
             "move": "Random" if start is None else "Neighbour",
@@ -114,19 +147,23 @@ def build_paper() -> ThermalBudgetAnnealing:
     return ThermalBudgetAnnealing(build_tpe(Algorithm("TPE")))
 
 
-def fold(problem: Problem, finished: tuple[FinishedTrial, ...]) -> AnnealingState:
+def fold(
+    problem: Problem, finished: tuple[FinishedTrial, ...], policy: Policy = PUBLISHED
+) -> AnnealingState:
     """Return the state after the finished trials, in the order told."""
 
     def after(state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
         return _after(problem, state, trial)
 
-    return reduce(after, finished, AnnealingState())
+    return reduce(after, finished, AnnealingState(policy))
 
 
-def structural_probability(trials: int, max_trials: int) -> float:
+def structural_probability(
+    trials: int, max_trials: int, random_trials: int = PUBLISHED.random_trials
+) -> float:
     """Return how often a move changes a choice instead of a number."""
-    span = max(max_trials - _INITIAL_TRIALS, 1)
-    return _STRUCTURAL_FIRST - _STRUCTURAL_DROP * min(max(trials - _INITIAL_TRIALS, 0) / span, 1.0)
+    span = max(max_trials - random_trials, 1)
+    return _STRUCTURAL_FIRST - _STRUCTURAL_DROP * min(max(trials - random_trials, 0) / span, 1.0)
 
 
 def _after(problem: Problem, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
@@ -169,7 +206,8 @@ def _with_temperature(
     if is_best:
         cooling = _COOLING if state.feasible else _COOLING_BEFORE_FEASIBLE
         return replace(state, elites=elites, stale=0, temperature=state.temperature * cooling)
-    if state.stale + 1 < _REHEAT_AFTER_STALE:
+    reheat_after = state.policy.reheat_after
+    if reheat_after is None or state.stale + 1 < reheat_after:
         return replace(state, elites=elites, stale=state.stale + 1)
     ceiling = _REHEAT_CEILING * _FIRST_TEMPERATURE
     warmer = min(_REHEAT_FACTOR * state.temperature, ceiling)
@@ -186,8 +224,9 @@ def _with_elite(
 
 
 def _with_restart(problem: Problem, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
+    every = state.policy.restart_every
     early = state.trials < _RESTART_UNTIL * problem.max_trials
-    if state.trials % _RESTART_EVERY or not early or not state.elites:
+    if every is None or state.trials % every or not early or not state.elites:
         return state
     rng = Draw(problem.algorithm.seed, trial.index).rng("restart")
     return replace(state, current=rng.choice(state.elites))
@@ -195,25 +234,31 @@ def _with_restart(problem: Problem, state: AnnealingState, trial: FinishedTrial)
 
 def _with_failures(space: Space, state: AnnealingState, trial: FinishedTrial) -> AnnealingState:
     """Count failures in a row per value; close those with too many, never a parameter's last."""
+    policy = state.policy
+    if policy.close_after is None:
+        return state
     failures, closed = dict(state.failures), dict(state.closed)
-    for value in _values(space, trial.parameters):
-        failures[value] = 0 if trial.was_measured else failures.get(value, 0) + 1
-        if trial.was_measured:
+    until = math.inf if policy.closed_for is None else state.trials + policy.closed_for
+    failed = policy.is_failure(trial)
+    for value in values_of(space, trial.parameters):
+        failures[value] = failures.get(value, 0) + 1 if failed else 0
+        if not failed:
             closed.pop(value, None)
-        elif failures[value] >= _CLOSE_AFTER_FAILURES and _others_are_open(space, state, value):
+        elif failures[value] >= policy.close_after and _others_are_open(space, state, value):
             failures[value] = 0
-            closed[value] = state.trials + _CLOSED_FOR_TRIALS
+            closed[value] = until
     return replace(state, failures=failures, closed=closed)
 
 
-def _others_are_open(space: Space, state: AnnealingState, value: _Value) -> bool:
+def _others_are_open(space: Space, state: AnnealingState, value: Value) -> bool:
     parameter = space[value[0]]
     levels = (parameter.level(place) for place in range(parameter.count or 0))
     all_values = [(parameter.name, kind_of(level), level) for level in levels]
     return any(other != value and not state.is_closed(other) for other in all_values)
 
 
-def _values(space: Space, parameters: Parameters) -> list[_Value]:
+def values_of(space: Space, parameters: Parameters) -> list[Value]:
+    """Return the values of the choices of a configuration: what can be closed."""
     return [
         (name, kind_of(value), value)
         for name, value in space.normalised(parameters).items()
@@ -223,7 +268,7 @@ def _values(space: Space, parameters: Parameters) -> list[_Value]:
 
 def _start(state: AnnealingState, problem: Problem, draw: Draw) -> FinishedTrial | None:
     """Return where the next move starts: the current point, or at times the best one."""
-    snap_back = _SNAP_BACK * (1 - state.trials / problem.max_trials)
+    snap_back = state.policy.snap_back * (1 - state.trials / problem.max_trials)
     if state.elites and draw.rng("snap-back").random() < snap_back:
         return state.elites[0]
     return state.current
@@ -236,7 +281,7 @@ def _open_moves(
     for moved in chain(_neighbours(state, problem, draw, start), _randoms(problem, draw)):
         if problem.space.is_excluded(moved):
             continue
-        if not any(state.is_closed(value) for value in _values(problem.space, moved)):
+        if not any(state.is_closed(value) for value in values_of(problem.space, moved)):
             yield moved
 
 
@@ -246,7 +291,9 @@ def _neighbours(
     if start is None:
         return
     rng = draw.rng("move")
-    structural = structural_probability(state.trials, problem.max_trials)
+    structural = structural_probability(
+        state.trials, problem.max_trials, state.policy.random_trials
+    )
     for _ in range(_MOVES):
         yield neighbour(problem.space, start.parameters, rng, structural)
 
