@@ -57,11 +57,19 @@ def run(plan: Plan, folder: Path | None = None) -> Row:
 
     Problems are kept in the folder, if one is given.
     """
-    bench = kept_problem(folder, plan.problem_class, plan.seed)
-    session = peer_named(plan.strategy).start(bench, plan.budget, plan.seed)
     asks: list[float] = []
-    trials = list(played(bench, session, plan, asks.append))
+    bench, trials = trials_of(plan, folder, asks.append)
     return scored(bench, plan, trials, quantiles(asks))
+
+
+def trials_of(
+    plan: Plan, folder: Path | None, asked: Callable[[float], None]
+) -> tuple[BenchProblem, list[FinishedTrial]]:
+    """Play one run; return the problem as the strategy met it, and the trials as they ended."""
+    peer = peer_named(plan.strategy)
+    bench = peer.meets(kept_problem(folder, plan.problem_class, plan.seed))
+    session = peer.start(bench, plan.budget, plan.seed)
+    return bench, list(played(bench, session, plan, asked))
 
 
 def played(

@@ -22,7 +22,7 @@ from deploytune.bench.search.measures import (
     Measure,
     at_budget,
 )
-from deploytune.bench.search.peers import PEERS
+from deploytune.bench.search.peers import KNOWN
 from deploytune.bench.search.runs import Row
 from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
 
@@ -81,7 +81,7 @@ def _spent(rows: Sequence[Row]) -> str:
         own = [row for row in rows if row.plan.strategy == strategy]
         trials = sum(len(row.seconds) for row in own) / len(own)
         body.append([strategy, f"{trials:.1f}", f"{sum(map(_seconds, own)) / len(own):.0f}"])
-    return _table(["strategy", "trials", "seconds"], body)
+    return table(["strategy", "trials", "seconds"], body)
 
 
 def _seconds(row: Row) -> float:
@@ -90,10 +90,13 @@ def _seconds(row: Row) -> float:
 
 def _overall(rows: Sequence[Row], budget: int) -> str:
     body = [
-        [strategy, *(_shown(estimate(groups_of(rows, strategy, budget, m)), m) for m in MEASURES)]
+        [
+            strategy,
+            *(shown(estimate(groups_of(rows, strategy, budget, m)), m.digits) for m in MEASURES),
+        ]
         for strategy in strategies_of(rows)
     ]
-    return _table(["strategy", *(measure.name for measure in MEASURES)], body)
+    return table(["strategy", *(measure.name for measure in MEASURES)], body)
 
 
 def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
@@ -106,9 +109,9 @@ def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
                     _figures(rows, strategy, budget, measure),
                     _figures(rows, against, budget, measure),
                 )
-                cells.append(_shown(estimate(pairs), measure, signed=True) if pairs else "")
+                cells.append(shown(estimate(pairs), measure.digits, signed=True) if pairs else "")
             body.append([strategy, *cells])
-    return _table(["strategy", *(measure.name for measure in MEASURES)], body)
+    return table(["strategy", *(measure.name for measure in MEASURES)], body)
 
 
 def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
@@ -118,14 +121,14 @@ def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
         cells = []
         for strategy in strategies:
             figures = groups_of(rows, strategy, budget, measure).get(name)
-            cells.append(_shown(estimate({name: figures}), measure) if figures else "")
+            cells.append(shown(estimate({name: figures}), measure.digits) if figures else "")
         body.append([name, *cells])
-    return _table(["class", *strategies], body)
+    return table(["class", *strategies], body)
 
 
 def strategies_of(rows: Iterable[Row]) -> list[str]:
     """Return the strategies of the rows, in the order of the catalogue."""
-    return _ordered((row.plan.strategy for row in rows), PEERS)
+    return _ordered((row.plan.strategy for row in rows), KNOWN)
 
 
 def _ordered(names: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -155,13 +158,15 @@ def groups_of(
     return groups
 
 
-def _shown(one: Estimate, measure: Measure, *, signed: bool = False) -> str:
-    sign, digits = "+" if signed else "", measure.digits
+def shown(one: Estimate, digits: int, *, signed: bool = False) -> str:
+    """Return a mean with its interval."""
+    sign = "+" if signed else ""
     low, high = f"{one.low:{sign}.{digits}f}", f"{one.high:{sign}.{digits}f}"
     return f"{one.mean:{sign}.{digits}f} [{low}, {high}]"
 
 
-def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a markdown table."""
     rows = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -46,6 +46,7 @@ class Landscape:
     objective: Objective
     noise: float
     towards_limit: float
+    abort_factor: float = _ABORT_FACTOR
 
     def outcome(self, parameters: Parameters, rng: Random) -> Ending:
         """Try a configuration."""
@@ -118,6 +119,6 @@ class Landscape:
 
     def _is_aborted(self, metrics: Mapping[str, float]) -> bool:
         return any(
-            limit.metric == LATENCY and metrics[LATENCY] > _ABORT_FACTOR * limit.bound
+            limit.metric == LATENCY and metrics[LATENCY] > self.abort_factor * limit.bound
             for limit in self.limits
         )

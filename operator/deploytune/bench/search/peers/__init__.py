@@ -6,7 +6,8 @@ ended, in the order in which they end. A peer that is not installed says so when
 
 from __future__ import annotations
 
-from deploytune.bench.search.peers.catalogue import PEERS, check_peers, peer_named
+from deploytune.bench.search.peers.ablations import ABLATIONS
+from deploytune.bench.search.peers.catalogue import KNOWN, PEERS, check_peers, peer_named
 from deploytune.bench.search.peers.port import Peer, Session
 
-__all__ = ["PEERS", "Peer", "Session", "check_peers", "peer_named"]
+__all__ = ["ABLATIONS", "KNOWN", "PEERS", "Peer", "Session", "check_peers", "peer_named"]

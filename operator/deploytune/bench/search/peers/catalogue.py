@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploytune.bench.search.peers.ablations import ABLATIONS
 from deploytune.bench.search.peers.hyperopt_native import hyperopt_peer
 from deploytune.bench.search.peers.optuna_native import optuna_peer
 from deploytune.bench.search.peers.oracle import start_oracle
@@ -42,7 +43,10 @@ _PEERS = (
 )
 
 PEERS = {peer.name: peer for peer in _PEERS}
-"""Every peer by name."""
+"""Every search that is compared, by name."""
+
+KNOWN = {**PEERS, **ABLATIONS}
+"""Those, and the ablations of our own."""
 
 
 def peer_named(name: str) -> Peer:
@@ -51,9 +55,10 @@ def peer_named(name: str) -> Peer:
     Raises:
         InvalidTuningError: there is none.
     """
-    peer = PEERS.get(name)
+    peer = KNOWN.get(name)
     if peer is None:
-        raise InvalidTuningError("strategies", f"must be among {', '.join(PEERS)}", name)
+        rule = f"must be among {', '.join(PEERS)}, or an ablation that `bench list` shows"
+        raise InvalidTuningError("strategies", rule, name)
     return peer
 
 

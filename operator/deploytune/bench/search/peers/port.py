@@ -29,11 +29,16 @@ Only an oracle may look at more than the search problem inside.
 """
 
 
+def _as_it_is(bench: BenchProblem) -> BenchProblem:
+    return bench
+
+
 @dataclass(frozen=True)
 class Peer:
     """A search by name; one that looks at the budget needs a run for every budget.
 
-    `check` refuses, in one line, a peer that cannot run here.
+    `check` refuses, in one line, a peer that cannot run here. `meets` is what a problem is to it:
+    the problem itself, where it is the search that is compared.
     """
 
     name: str
@@ -41,3 +46,4 @@ class Peer:
     start: Start
     looks_at_budget: bool = False
     check: Callable[[], object] = object
+    meets: Callable[[BenchProblem], BenchProblem] = _as_it_is
