@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands.add_parser("list", help="say which strategies and classes there are")
     _add_run(commands.add_parser("run", help="run searches, and append to the results file"))
     _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
+    _add_closings(commands.add_parser("closings", help="say what the published method closed"))
     _add_plots(commands.add_parser("plots", help="draw regret and discovery over trials"))
 
 
@@ -36,13 +37,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_results(parser)
     parser.add_argument("--strategies", required=True, metavar="NAME,...")
-    parser.add_argument("--classes", metavar="NAME,...", help="default: all")
-    parser.add_argument(
-        "--seeds",
-        default="0-19",
-        metavar="FIRST-LAST",
-        help="of the problems; default: %(default)s",
-    )
+    _add_problems(parser)
     parser.add_argument("--in-flight", default="1", metavar="N,...", help="default: %(default)s")
     parser.add_argument(
         "--budgets",
@@ -60,10 +55,31 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", metavar="TEXT", help="how the heading calls this machine")
 
 
+def _add_closings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strategies",
+        default="tba-paper",
+        metavar="NAME,...",
+        help="the published method and its ablations; default: %(default)s",
+    )
+    _add_problems(parser)
+    parser.add_argument("--budget", type=int, default=25, metavar="N", help="default: %(default)s")
+
+
 def _add_plots(parser: argparse.ArgumentParser) -> None:
     _add_results(parser)
     parser.add_argument("--folder", type=Path, default=Path(), metavar="FOLDER", help="default: .")
     parser.add_argument("--type", choices=("png", "svg"), default="svg")
+
+
+def _add_problems(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--classes", metavar="NAME,...", help="default: all")
+    parser.add_argument(
+        "--seeds",
+        default="0-19",
+        metavar="FIRST-LAST",
+        help="of the problems; default: %(default)s",
+    )
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
@@ -74,14 +90,15 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 
 def _list(_options: argparse.Namespace) -> ExitCode:
     from deploytune.bench.search.catalogue import SUMMARIES
-    from deploytune.bench.search.peers import PEERS
+    from deploytune.bench.search.peers import ABLATIONS, PEERS
 
-    print("strategies")
-    for peer in PEERS.values():
-        print(f"  {peer.name:24}{peer.summary}")
+    for title, peers in (("strategies", PEERS), ("ablations", ABLATIONS)):
+        print(title)
+        for peer in peers.values():
+            print(f"  {peer.name:28} {peer.summary}")
     print("classes")
     for name, summary in SUMMARIES.items():
-        print(f"  {name:24}{summary}")
+        print(f"  {name:28} {summary}")
     return ExitCode.ANSWER
 
 
@@ -118,6 +135,23 @@ def _tables(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _closings(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.catalogue import SUMMARIES
+    from deploytune.bench.search.closing_tables import build_closing_tables
+    from deploytune.bench.search.courses import courses_of
+    from deploytune.bench.search.matrix import PROBLEMS, Matrix
+
+    matrix = Matrix(
+        strategies=_words(options.strategies),
+        classes=_words(options.classes) if options.classes else tuple(SUMMARIES),
+        seeds=_seeds(options.seeds),
+        in_flight=(1,),
+        budgets=(options.budget,),
+    )
+    print(build_closing_tables(courses_of(matrix, Path(PROBLEMS), _show)), end="")
+    return ExitCode.ANSWER
+
+
 def _plots(options: argparse.Namespace) -> ExitCode:
     from deploytune.bench.search.plots import draw_plots
     from deploytune.bench.search.results import read_results
@@ -150,4 +184,4 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last if mark else first) + 1)
 
 
-_COMMANDS = {"list": _list, "run": _run, "tables": _tables, "plots": _plots}
+_COMMANDS = {"list": _list, "run": _run, "tables": _tables, "closings": _closings, "plots": _plots}

@@ -21,7 +21,9 @@ from deploytune.bench.search.results import append_rows, read_rows
 from deploytune.bench.search.runs import Plan, Row, run
 from deploytune.contract.errors import InvalidTuningError
 
-_PROBLEMS = "deploybench-problems"
+PROBLEMS = "deploybench-problems"
+"""The folder of kept problems, beside the results."""
+
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -83,7 +85,7 @@ def run_matrix(
             yield row
             progress(done, len(missing))
 
-    return append_rows(file, counted(_rows(missing, processes, file.parent / _PROBLEMS)))
+    return append_rows(file, counted(_rows(missing, processes, file.parent / PROBLEMS)))
 
 
 def _rows(plans: Sequence[Plan], processes: int, folder: Path) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import pytest
 from bench_builders import a_plan, a_row
 
 from deploytune.bench.search.catalogue import SUMMARIES
-from deploytune.bench.search.peers import PEERS
+from deploytune.bench.search.peers import ABLATIONS, PEERS
 from deploytune.bench.search.results import append_rows
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
@@ -30,7 +30,7 @@ def bench(capsys: pytest.CaptureFixture[str]) -> Bench:
 def test_list_names_every_strategy_and_class(bench: Bench) -> None:
     code, out, _ = bench("list")
     assert code == ExitCode.ANSWER
-    assert all(f"  {name} " in out for name in (*PEERS, *SUMMARIES))
+    assert all(f"  {name} " in out for name in (*PEERS, *ABLATIONS, *SUMMARIES))
 
 
 def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) -> None:
@@ -54,6 +54,8 @@ def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) ->
         ("run --strategies random --budgets 25,many", "budgets: must be whole numbers"),
         ("run --strategies random --in-flight 0", "in-flight: must be 1 to 60"),
         ("run --strategies random --processes 0", "processes: must be at least 1"),
+        ("closings --strategies tba", "strategies: must be among tba-paper, "),
+        ("closings --budget 61", "budgets: must be 1 to 60, got 61"),
         ("tables --results none.jsonl", "none.jsonl: there are no results in it"),
         ("plots --results none.jsonl", "none.jsonl: there are no results in it"),
     ],
@@ -63,6 +65,15 @@ def test_bad_input_is_one_line_that_names_it(bench: Bench, arguments: str, messa
     assert code == ExitCode.BAD_INPUT
     assert 1 == len(err.splitlines())
     assert message in err
+
+
+def test_closings_of_the_published_method_are_tables(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = bench("closings", "--classes", "branin", "--seeds", "0-1", "--budget", "12")
+    assert code == ExitCode.ANSWER
+    assert 3 == out.count("| tba-paper |")
 
 
 def test_a_results_file_that_is_a_folder_is_named(bench: Bench, tmp_path: Path) -> None:
