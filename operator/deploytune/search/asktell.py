@@ -8,9 +8,10 @@
     print(tuner.best)
 
 Several candidates may be out at once. `ask` gives None when there is nothing left to ask for,
-candidates still out counted: the budget is spent, or every configuration of a finite space was
-given out. Tell those that are out and the search is over; only one that ends as `Infrastructure`,
-which is not charged, leaves something to ask for again.
+candidates still out counted: the budget is spent, every configuration of a finite space was given
+out, or nothing was feasible and hardly anything can be (`hopelessBelow`). Tell those that are out
+and the search is over; only one that ends as `Infrastructure`, which is not charged, leaves
+something to ask for again.
 """
 
 from __future__ import annotations

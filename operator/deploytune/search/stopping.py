@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from deploytune.search.giving_up import is_hopeless
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
-from deploytune.search.strategies.tba import CONVERGED_BELOW
+from deploytune.search.strategies.tba import CONVERGED_BELOW, is_modelled
 
 LEAST_TRIALS_TO_CONVERGE = 10
 """Models of fewer trials are not believed when they say that nothing better is left."""
@@ -23,6 +24,8 @@ class StopReason(StrEnum):
 
     BUDGET_EXHAUSTED = "BudgetExhausted"
     SPACE_EXHAUSTED = "SpaceExhausted"
+    NO_FEASIBLE_CONFIGURATION = "NoFeasibleConfiguration"
+    """Nothing was feasible, and hardly anything can be: the rest of the budget is not spent."""
     CONVERGED = "Converged"
 
 
@@ -47,7 +50,7 @@ def _space_is_used_up(problem: Problem, knowledge: Knowledge) -> bool:
 def _gains_too_little(problem: Problem, knowledge: Knowledge) -> bool:
     """Tell whether `TBA` was asked to end by gain, and knows enough to say that none is left."""
     least = problem.algorithm.settings.get(CONVERGED_BELOW)
-    if problem.algorithm.name != "TBA" or least is None:
+    if not is_modelled(problem.algorithm) or least is None:
         return False
     if len(knowledge.finished) < LEAST_TRIALS_TO_CONVERGE:
         return False
@@ -60,5 +63,6 @@ def _gains_too_little(problem: Problem, knowledge: Knowledge) -> bool:
 _CHAIN: tuple[tuple[Callable[[Problem, Knowledge], bool], StopReason], ...] = (
     (_budget_is_spent, StopReason.BUDGET_EXHAUSTED),
     (_space_is_used_up, StopReason.SPACE_EXHAUSTED),
+    (is_hopeless, StopReason.NO_FEASIBLE_CONFIGURATION),
     (_gains_too_little, StopReason.CONVERGED),
 )

@@ -105,7 +105,7 @@ def test_a_finer_grid_follows_when_the_grid_of_a_continuum_is_used_up() -> None:
         ),
         (
             Algorithm("TBA", {"x": 1}),
-            "algorithm.settings.x: must be a setting of TBA (convergedBelow), got 1",
+            "algorithm.settings.x: must be a setting of TBA (convergedBelow, hopelessBelow), got",
         ),
         (
             Algorithm("TBA", {"convergedBelow": 1}),
@@ -114,6 +114,14 @@ def test_a_finer_grid_follows_when_the_grid_of_a_continuum_is_used_up() -> None:
         (
             Algorithm("TBA", {"convergedBelow": True}),
             "algorithm.settings.convergedBelow: must be a number greater than 0 and less than 1,",
+        ),
+        (
+            Algorithm("TBA", {"hopelessBelow": 0.0005}),
+            "algorithm.settings.hopelessBelow: must be 0, or greater than 0.001 and less than 1,",
+        ),
+        (
+            Algorithm("TBA", {"hopelessBelow": "never"}),
+            "algorithm.settings.hopelessBelow: must be 0, or greater than 0.001 and less than 1,",
         ),
         (
             Algorithm("TBA", preset="Paper", sampler="X"),

@@ -7,9 +7,10 @@ stays the filter of everything that is tried. `deploytune.search.thermal` holds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from types import MappingProxyType
 
 from deploytune.contract.errors import InvalidTuningError, MachineError
 from deploytune.contract.models import Scalar
@@ -25,6 +26,38 @@ _NEEDED = ("numpy", "scipy", "threadpoolctl")
 
 CONVERGED_BELOW = "convergedBelow"
 """Setting: the search ends once no trial is expected to gain this share of the best objective."""
+
+HOPELESS_BELOW = "hopelessBelow"
+"""Setting: while nothing is feasible, the search ends once the probability that a whole budget of
+further trials finds anything is below this; 0 goes on to the end."""
+
+HOPELESS_BY_DEFAULT = 0.05
+
+LEAST_HOPE = 0.001
+"""Models are not believed when they say that even less is left."""
+
+_SETTINGS: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
+    {
+        CONVERGED_BELOW: (
+            "a number greater than 0 and less than 1",
+            lambda value: 0 < value < 1,
+        ),
+        HOPELESS_BELOW: (
+            f"0, or greater than {LEAST_HOPE} and less than 1",
+            lambda value: value == 0 or LEAST_HOPE < value < 1,
+        ),
+    }
+)
+
+
+def is_modelled(algorithm: Algorithm) -> bool:
+    """Tell whether it is the strategy that has models, which can say what is left to be found."""
+    return algorithm.name == "TBA" and algorithm.preset is None
+
+
+def hopeless_below(algorithm: Algorithm) -> float:
+    """Return the probability below which a search without a feasible trial ends; 0 is never."""
+    return float(algorithm.settings.get(HOPELESS_BELOW, HOPELESS_BY_DEFAULT))
 
 
 @dataclass(frozen=True)
@@ -64,7 +97,8 @@ def build_tba(algorithm: Algorithm) -> Strategy:
 
 def _check_setting(name: str, value: Scalar) -> None:
     path = f"algorithm.settings.{name}"
-    if name != CONVERGED_BELOW:
-        raise InvalidTuningError(path, f"must be a setting of TBA ({CONVERGED_BELOW})", value)
-    if isinstance(value, bool | str) or not 0 < value < 1:
-        raise InvalidTuningError(path, "must be a number greater than 0 and less than 1", value)
+    if name not in _SETTINGS:
+        raise InvalidTuningError(path, f"must be a setting of TBA ({', '.join(_SETTINGS)})", value)
+    rule, keeps_it = _SETTINGS[name]
+    if isinstance(value, bool | str) or not keeps_it(value):
+        raise InvalidTuningError(path, f"must be {rule}", value)

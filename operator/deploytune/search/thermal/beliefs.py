@@ -73,12 +73,16 @@ class Beliefs:
         """Return what is believed of configurations, given as rows of the columns."""
         return self._believed(self.flying, rows, rng)
 
-    def losses(self, rows: Floats) -> Floats:
-        """Return the believed losses of configurations, whatever is in flight, (m,)."""
-        nothing = self.flying[:0]
-        return np.asarray(self._believed(nothing, rows, np.random.default_rng(0)).loss[0])
+    def at_present(self, rows: Floats, doubt: float = 1.0) -> Belief:
+        """Return what is believed whatever is in flight: s is 1.
 
-    def _believed(self, flying: Floats, rows: Floats, rng: np.random.Generator) -> Belief:
+        `doubt` widens the deviations of margins by a factor.
+        """
+        return self._believed(self.flying[:0], rows, np.random.default_rng(0), doubt)
+
+    def _believed(
+        self, flying: Floats, rows: Floats, rng: np.random.Generator, doubt: float = 1.0
+    ) -> Belief:
         everyone = np.concatenate([flying, rows])
         likeness = Likeness.between(self.known, everyone, self.columns.are_numeric)
         own = Likeness.between(flying, everyone, self.columns.are_numeric)
@@ -91,7 +95,7 @@ class Beliefs:
                 noise = known[1].scaling.noise_variance
                 margin = imagine(_predict(known, likeness, own), noise, rng)
                 succeed &= margin.flying <= 0
-                feasible *= ndtr(-margin.mean / np.sqrt(margin.variance + noise))
+                feasible *= ndtr(-margin.mean / np.sqrt(doubt**2 * margin.variance + noise))
         if self.loss is None:
             alike = np.zeros_like(runs)
             return Belief(runs, feasible, alike, np.ones(len(rows)), _best(succeed, 0.0))

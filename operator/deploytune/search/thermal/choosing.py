@@ -148,7 +148,7 @@ def _incumbent(knowledge: Knowledge, beliefs: Beliefs) -> float | None:
     feasible = [trial.parameters for trial in knowledge.finished if trial.is_feasible]
     if not feasible or beliefs.loss is None:
         return None
-    return float(beliefs.losses(beliefs.columns.encode(feasible)).min())
+    return float(beliefs.at_present(beliefs.columns.encode(feasible)).loss.min())
 
 
 def _scores(prospect: _Prospect, families: tuple[Family, ...], temperature: float) -> _Scores:

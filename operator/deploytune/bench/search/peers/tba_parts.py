@@ -94,7 +94,7 @@ CHANGES: dict[str, Changes] = {
     "no-pairs": _likeness_up_to(1),
     "no-expected": {
         f"{_BELIEFS}:MARGINS": Expected(spread=1.0, worth=_HARDLY),
-        f"{_BELIEFS}:LOSSES": Expected(spread=0.3, worth=_HARDLY),
+        f"{_BELIEFS}:LOSSES": Expected(spread=1.0, worth=_HARDLY),
     },
     "even-odds": {f"{_LABELS}:PRIOR_YES": _EVEN, f"{_LABELS}:PRIOR_NO": _EVEN},
     "equal-parameters": {f"{_BELIEFS}:FAMILY_WEIGHT": 1.0},
