@@ -71,6 +71,8 @@ class NearestMiss(ContractModel):
     )
     limit: Number | None = Field(default=None, description="the limit of that metric")
     value: Number | None = Field(default=None, description="what that metric was")
+    missed_by: Count = Field(default=0, description="measured trials that missed that limit")
+    measured: Count = Field(default=0, description="trials that came to a measurement")
 
 
 class WastedSeconds(ContractModel):
@@ -118,4 +120,9 @@ class TuningStatus(ContractModel):
     )
     nearest_miss: NearestMiss | None = Field(
         default=None, description="while nothing is feasible, the trial that came closest"
+    )
+    feasible_left_at_most: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="where nothing was feasible in the end and the strategy has models: what they "
+        "say is at most the probability that as many trials as maxTrials would find anything",
     )

@@ -9,7 +9,7 @@ from rich.table import Table
 from deploytune.api.conditions import ConditionStatus, ConditionType
 from deploytune.api.tuning import Answer, DeploymentTuning, LimitMargin, NearestMiss, TuningStatus
 from deploytune.contract.metrics import METRICS, Direction, split_metric_key
-from deploytune.report.wording import describe_parameters, describe_value
+from deploytune.report.wording import describe_parameters, describe_percent, describe_value
 
 
 def answer_sentence(status: TuningStatus) -> str:
@@ -21,9 +21,10 @@ def answer_sentence(status: TuningStatus) -> str:
             else "not confirmed: budget.confirmations is 0"
         )
         return f"Run {status.best.trial}: {describe_parameters(status.best.parameters)} ({how})."
+    found = "No feasible configuration found"
     if status.nearest_miss is not None:
-        return f"No feasible configuration found. {_miss_sentence(status.nearest_miss)}"
-    return "No feasible configuration found, and none came to a measurement."
+        return f"{found}{_hope(status)}. {_miss_sentence(status.nearest_miss)}"
+    return f"{found}, and none came to a measurement{_hope(status)}."
 
 
 def why_stopped(status: TuningStatus) -> str | None:
@@ -54,6 +55,15 @@ def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
     return table
 
 
+def _hope(status: TuningStatus) -> str:
+    left = status.feasible_left_at_most
+    if left is None:
+        return ""
+    if left == 0:
+        return ", and there is nothing else to try"
+    return f" (the models give as many trials again at most {describe_percent(left)} to find one)"
+
+
 def _miss_sentence(miss: NearestMiss) -> str:
     closest = f"Closest was {miss.trial}: {describe_parameters(miss.parameters)}"
     if miss.binding_metric is None or miss.limit is None:
@@ -64,7 +74,8 @@ def _miss_sentence(miss: NearestMiss) -> str:
         else f"is {describe_value(miss.binding_metric, miss.value)}"
     )
     limit = describe_value(miss.binding_metric, miss.limit)
-    return f"{closest}; the limit that binds: {miss.binding_metric} {value}, limit {limit}."
+    often = f", missed by {miss.missed_by} of {miss.measured} measured" if miss.measured else ""
+    return f"{closest}; the limit that binds: {miss.binding_metric} {value}, limit {limit}{often}."
 
 
 def _ordered_keys(objective: str, limited: Iterable[str], measured: Iterable[str]) -> list[str]:

@@ -10,7 +10,8 @@ from deploytune.api.tuning import Answer, LimitMargin, NearestMiss
 from deploytune.api.tuning_status import PoolAnswer
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.contract.report import Measurement
-from deploytune.search.problem import Problem
+from deploytune.search.history import FinishedTrial
+from deploytune.search.problem import Constraint, Problem
 from deploytune.search.violations import normalised_excess, violation_of
 from deploytune.state.confirm import Candidate
 from deploytune.state.history import to_finished_trial
@@ -59,6 +60,7 @@ def nearest_miss(problem: Problem, trials: Sequence[TuningTrial]) -> NearestMiss
         key=lambda constraint: normalised_excess(constraint, metrics.get(constraint.limit.metric)),
         default=None,
     )
+    measured = [to_finished_trial(problem, trial) for trial in trials if _was_measured(trial)]
     return NearestMiss(
         trial=closest.metadata.name,
         parameters=closest.spec.parameters,
@@ -66,6 +68,8 @@ def nearest_miss(problem: Problem, trials: Sequence[TuningTrial]) -> NearestMiss
         binding_metric=None if binding is None else binding.limit.metric,
         limit=None if binding is None else binding.limit.bound,
         value=None if binding is None else metrics.get(binding.limit.metric),
+        missed_by=0 if binding is None else sum(_misses(binding, trial) for trial in measured),
+        measured=len(measured),
     )
 
 
@@ -114,6 +118,14 @@ def _median(measured: Sequence[Measurement]) -> Measurement:
     between = (max(values) - min(values)) / 2
     half_width = max(between, statistics.median(within)) if within else between
     return Measurement(value=statistics.median(values), half_width=half_width)
+
+
+def _was_measured(trial: TuningTrial) -> bool:
+    return trial.status.outcome in (OutcomeKind.FEASIBLE, OutcomeKind.INFEASIBLE)
+
+
+def _misses(constraint: Constraint, trial: FinishedTrial) -> bool:
+    return not constraint.limit.is_met_by(trial.metrics.get(constraint.limit.metric))
 
 
 def _violation(problem: Problem, trial: TuningTrial) -> float:

@@ -57,7 +57,8 @@ class Course:
     """Where a tuning is: `reason` is why it ends, None while nothing ends it.
 
     It is ending while attempts still run, and `is_finished` when none does. `waits_for` says what
-    trials that are to run wait for, `degraded_by` what is to be mended.
+    trials that are to run wait for, `degraded_by` what is to be mended. `feasible_left_at_most` is
+    what hope was left where nothing was feasible in the end, None where nobody can say.
     """
 
     reason: Reason | None = None
@@ -66,6 +67,7 @@ class Course:
     is_suspended: bool = False
     waits_for: str = ""
     degraded_by: tuple[Trouble, ...] = ()
+    feasible_left_at_most: float | None = None
 
     @property
     def ends_attempts(self) -> bool:

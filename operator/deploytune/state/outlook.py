@@ -14,6 +14,7 @@ from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.search.problem import Problem
 from deploytune.state.conditions import Course
 from deploytune.state.confirm import MAX_CANDIDATES, Candidate, standing_candidate
+from deploytune.state.no_answer import nothing_feasible
 from deploytune.state.plan import propose_confirmations, propose_trials
 from deploytune.state.pools import Room, room_for, stand_aside
 from deploytune.state.stopping import why_halted, why_search_ends
@@ -91,21 +92,24 @@ def _confirm(
     if any(not trial.is_finished for trial in trials):
         # confirmations of a candidate that is out still run
         return Outlook(ending.course, candidate, is_confirming=True)
-    return Outlook(_last_course(trials, candidate, ending.reason), candidate)
+    return Outlook(_last_course(problem, trials, candidate, ending.reason), candidate)
 
 
 def _last_course(
-    trials: tuple[TuningTrial, ...], candidate: Candidate | None, search_ended_by: Reason
+    problem: Problem,
+    trials: tuple[TuningTrial, ...],
+    candidate: Candidate | None,
+    search_ended_by: Reason,
 ) -> Course:
     if candidate is not None:
         return Course(search_ended_by, _answer_text(candidate), is_finished=True)
     put_out = {trial.spec.confirms for trial in trials if trial.spec.confirms is not None}
-    message = (
-        f"none of {len(put_out)} candidates stood its confirmations (at most {MAX_CANDIDATES})"
-        if put_out
-        else f"no trial met every limit ({search_ended_by})"
-    )
-    return Course(Reason.NO_FEASIBLE_CONFIGURATION, message, is_finished=True)
+    if put_out:
+        message = (
+            f"none of {len(put_out)} candidates stood its confirmations (at most {MAX_CANDIDATES})"
+        )
+        return Course(Reason.NO_FEASIBLE_CONFIGURATION, message, is_finished=True)
+    return nothing_feasible(problem, trials, search_ended_by)
 
 
 def _answer_text(candidate: Candidate) -> str:

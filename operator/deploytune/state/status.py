@@ -60,6 +60,7 @@ def status_of(
         best=None if candidate is None else answer_of(problem, candidate),
         best_per_pool=_best_per_pool(problem, world.tuning.spec, trials),
         nearest_miss=nearest_miss(problem, finished) if candidate is None else None,
+        feasible_left_at_most=course.feasible_left_at_most,
     )
 
 

@@ -50,6 +50,28 @@ def test_without_any_measurement_the_answer_says_so() -> None:
     assert "none came to a measurement" in answer_sentence(TuningStatus())
 
 
+def test_the_hope_that_is_left_stands_beside_the_nearest_miss() -> None:
+    miss = NearestMiss(
+        trial="tune-2",
+        parameters=a_configuration(),
+        violation=0.2,
+        binding_metric="server_memory_mib",
+        limit=200.0,
+        value=250.0,
+        missed_by=9,
+        measured=11,
+    )
+    sentence = answer_sentence(TuningStatus(nearest_miss=miss, feasible_left_at_most=0.021))
+    assert "(the models give as many trials again at most 2.1 % to find one). Closest" in sentence
+    assert sentence.endswith("limit 200 MiB, missed by 9 of 11 measured.")
+
+
+def test_a_space_without_anything_else_to_try_is_called_so() -> None:
+    sentence = answer_sentence(TuningStatus(feasible_left_at_most=0.0))
+    expected = "none came to a measurement, and there is nothing else to try."
+    assert sentence.endswith(expected)
+
+
 def test_the_table_puts_the_objective_first_and_limits_beside_margins() -> None:
     rows = the_table_of(
         TuningStatus(

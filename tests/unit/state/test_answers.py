@@ -95,6 +95,18 @@ def test_the_binding_limit_is_the_one_missed_by_most() -> None:
     assert OBJECTIVE == miss.binding_metric
 
 
+def test_the_binding_limit_says_how_many_measured_trials_missed_it() -> None:
+    trials = [
+        a_finished_trial(0, OutcomeKind.INFEASIBLE, memory=400.0),
+        a_finished_trial(1, OutcomeKind.INFEASIBLE, memory=220.0),
+        a_finished_trial(2, OutcomeKind.INFEASIBLE, memory=100.0),
+        a_finished_trial(3, OutcomeKind.CRASHED),
+    ]
+    miss = nearest_miss(PROBLEM, trials)
+    assert miss is not None
+    assert (2, 3) == (miss.missed_by, miss.measured)
+
+
 def test_an_unmeasured_limit_binds_most() -> None:
     miss = nearest_miss(PROBLEM, [a_finished_trial(0, OutcomeKind.INFEASIBLE, memory=None)])
     assert miss is not None
