@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
     _add_closings(commands.add_parser("closings", help="say what the published method closed"))
     _add_plots(commands.add_parser("plots", help="draw regret and discovery over trials"))
+    _add_confirm(
+        commands.add_parser("confirm", help="compare ways to spend confirmations, under noise")
+    )
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
@@ -80,6 +83,13 @@ def _add_problems(parser: argparse.ArgumentParser) -> None:
         metavar="FIRST-LAST",
         help="of the problems; default: %(default)s",
     )
+
+
+def _add_confirm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--class", dest="problem_class", default="noisy", metavar="NAME")
+    parser.add_argument("--seeds", default="0-99", metavar="FIRST-LAST", help="default: 0-99")
+    parser.add_argument("--trials", type=int, default=25, metavar="N", help="of each search")
+    parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of the noise")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +171,16 @@ def _plots(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _confirm(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.confirming_table import Comparison, confirming_table
+
+    comparison = Comparison(
+        options.problem_class, _seeds(options.seeds), options.trials, options.repeats
+    )
+    print(confirming_table(comparison, Path("deploybench-problems"), _show))
+    return ExitCode.ANSWER
+
+
 def _show(done: int, of: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done} of {of}", end="" if done < of else "\n", file=sys.stderr, flush=True)
@@ -184,4 +204,11 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last if mark else first) + 1)
 
 
-_COMMANDS = {"list": _list, "run": _run, "tables": _tables, "closings": _closings, "plots": _plots}
+_COMMANDS = {
+    "list": _list,
+    "run": _run,
+    "tables": _tables,
+    "closings": _closings,
+    "plots": _plots,
+    "confirm": _confirm,
+}

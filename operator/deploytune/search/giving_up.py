@@ -41,7 +41,7 @@ def feasible_left_at_most(problem: Problem, knowledge: Knowledge) -> float | Non
         return None
     from deploytune.search.thermal.hope import hope_at_most
 
-    return hope_at_most(problem, knowledge)
+    return hope_at_most(problem, knowledge.within(problem.space))
 
 
 def is_hopeless(problem: Problem, knowledge: Knowledge) -> bool:

@@ -5,6 +5,10 @@ limits) is the candidate. It is measured `budget.confirmations` times more, in f
 of `budget.maxTrials`. A confirmation that is not feasible puts the candidate out and the next best
 takes its place; after `MAX_CANDIDATES` of them there is no answer. A confirmation that
 infrastructure has spoiled says nothing and is made again.
+
+The best one may have been lucky, so the answer's figures are those of its confirmations alone. That
+others are not measured again for the best mean is a choice: it gained less than one trial of the
+search does for the same cost (`operator/docs/adr/0009-candidates-are-confirmed-in-turn.md`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deploytune.bench.search.closings import FAR, Closing, Course, Opening
 from deploytune.bench.search.courses import Courses
 from deploytune.bench.search.statistics import estimate
-from deploytune.bench.search.tables import shown, table
+from deploytune.bench.search.tables import as_markdown, shown
 from deploytune.contract.models import Scalar
 
 _Read = Callable[[Course], float | None]
@@ -139,9 +139,9 @@ def build_closing_tables(courses: Courses) -> str:
         ("The mapping stage, and its trials by family:", _MAPPED),
     ):
         body = [_row(name, by_class, columns) for name, by_class in courses.items()]
-        parts += [title, table(["strategy", *(column.name for column in columns)], body)]
+        parts += [title, as_markdown(["strategy", *(column.name for column in columns)], body)]
         rows = [_row(one, {one: runs}, columns) for one, runs in courses[first].items()]
-        parts += [f"{first}, by class:", table(["class", *(c.name for c in columns)], rows)]
+        parts += [f"{first}, by class:", as_markdown(["class", *(c.name for c in columns)], rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -81,7 +81,7 @@ def _spent(rows: Sequence[Row]) -> str:
         own = [row for row in rows if row.plan.strategy == strategy]
         trials = sum(len(row.seconds) for row in own) / len(own)
         body.append([strategy, f"{trials:.1f}", f"{sum(map(_seconds, own)) / len(own):.0f}"])
-    return table(["strategy", "trials", "seconds"], body)
+    return as_markdown(["strategy", "trials", "seconds"], body)
 
 
 def _seconds(row: Row) -> float:
@@ -96,7 +96,7 @@ def _overall(rows: Sequence[Row], budget: int) -> str:
         ]
         for strategy in strategies_of(rows)
     ]
-    return table(["strategy", *(measure.name for measure in MEASURES)], body)
+    return as_markdown(["strategy", *(measure.name for measure in MEASURES)], body)
 
 
 def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
@@ -111,7 +111,7 @@ def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
                 )
                 cells.append(shown(estimate(pairs), measure.digits, signed=True) if pairs else "")
             body.append([strategy, *cells])
-    return table(["strategy", *(measure.name for measure in MEASURES)], body)
+    return as_markdown(["strategy", *(measure.name for measure in MEASURES)], body)
 
 
 def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
@@ -123,7 +123,7 @@ def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
             figures = groups_of(rows, strategy, budget, measure).get(name)
             cells.append(shown(estimate({name: figures}), measure.digits) if figures else "")
         body.append([name, *cells])
-    return table(["class", *strategies], body)
+    return as_markdown(["class", *strategies], body)
 
 
 def strategies_of(rows: Iterable[Row]) -> list[str]:
@@ -165,8 +165,8 @@ def shown(one: Estimate, digits: int, *, signed: bool = False) -> str:
     return f"{one.mean:{sign}.{digits}f} [{low}, {high}]"
 
 
-def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """Return a markdown table."""
+def as_markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a table of cells."""
     rows = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -57,6 +57,10 @@ def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) ->
         ("closings --strategies tba", "strategies: must be among tba-paper, "),
         ("closings --budget 61", "budgets: must be 1 to 60, got 61"),
         ("tables --results none.jsonl", "none.jsonl: there are no results in it"),
+        ("confirm --class pears", "got 'pears'"),
+        ("confirm --seeds 5-3000", "got '5-3000'"),
+        ("confirm --trials 2", "trials: must be 3 to 60, got 2"),
+        ("confirm --repeats 0", "repeats: must be at least 1, got 0"),
         ("plots --results none.jsonl", "none.jsonl: there are no results in it"),
     ],
 )
@@ -74,6 +78,16 @@ def test_closings_of_the_published_method_are_tables(
     code, out, _ = bench("closings", "--classes", "branin", "--seeds", "0-1", "--budget", "12")
     assert code == ExitCode.ANSWER
     assert 3 == out.count("| tba-paper |")
+
+
+def test_confirm_prints_a_table_of_rules(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    what = ("--class", "branin", "--seeds", "0", "--trials", "6", "--repeats", "1")
+    code, out, _ = bench("confirm", *what)
+    assert code == ExitCode.ANSWER
+    assert "| in turn | 6 |" in out
 
 
 def test_a_results_file_that_is_a_folder_is_named(bench: Bench, tmp_path: Path) -> None:
