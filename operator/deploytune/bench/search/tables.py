@@ -7,8 +7,10 @@ regret, and stands in a table of its own.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from os import cpu_count
 
@@ -24,7 +26,7 @@ from deploytune.bench.search.measures import (
 )
 from deploytune.bench.search.peers import KNOWN
 from deploytune.bench.search.runs import Row
-from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
+from deploytune.bench.search.statistics import Estimate, Groups, estimate, paired_differences
 
 NOTHING = "nothing"
 _PACKAGES = ("optuna", "smac", "hyperopt", "numpy")
@@ -62,11 +64,16 @@ def _of_budget(rows: Sequence[Row], in_flight: int, budget: int, against: str | 
     if possible:
         parts += [f"### {title}", _overall(possible, budget)]
         if against is not None:
-            parts += [f"Paired against {against}:", _paired(possible, budget, against)]
+            parts += [
+                f"Paired against {against}:",
+                _paired(possible, budget, against),
+                f"Regret by class, paired against {against}:",
+                _by_class(possible, partial(_differences, possible, against, budget, REGRET)),
+            ]
         for measure in (DISCOVERY, REGRET, WASTE):
             parts += [
                 f"{measure.name.capitalize()} by class:",
-                _by_class(possible, budget, measure),
+                _by_class(possible, partial(_groups, possible, budget, measure)),
             ]
     impossible = [row for row in rows if row.plan.problem_class == NOTHING]
     if impossible:
@@ -105,23 +112,44 @@ def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
         if strategy != against:
             cells = []
             for measure in MEASURES:
-                pairs = paired_differences(
-                    _figures(rows, strategy, budget, measure),
-                    _figures(rows, against, budget, measure),
-                )
+                pairs = _differences(rows, against, budget, measure, strategy).groups
                 cells.append(shown(estimate(pairs), measure.digits, signed=True) if pairs else "")
             body.append([strategy, *cells])
     return as_markdown(["strategy", *(measure.name for measure in MEASURES)], body)
 
 
-def _by_class(rows: Sequence[Row], budget: int, measure: Measure) -> str:
+@dataclass(frozen=True)
+class _Figures:
+    """Figures of one strategy by class, and how they are written."""
+
+    groups: Groups
+    digits: int
+    signed: bool = False
+
+
+def _groups(rows: Sequence[Row], budget: int, measure: Measure, strategy: str) -> _Figures:
+    return _Figures(groups_of(rows, strategy, budget, measure), measure.digits)
+
+
+def _differences(
+    rows: Sequence[Row], against: str, budget: int, measure: Measure, strategy: str
+) -> _Figures:
+    """Return the differences to another strategy, over the problems that both have."""
+    own, other = (_figures(rows, name, budget, measure) for name in (strategy, against))
+    return _Figures(paired_differences(own, other), measure.digits, signed=True)
+
+
+def _by_class(rows: Sequence[Row], figures_of: Callable[[str], _Figures]) -> str:
     strategies = strategies_of(rows)
+    figures = [figures_of(strategy) for strategy in strategies]
     body = []
     for name in _ordered((row.plan.problem_class for row in rows), SUMMARIES):
         cells = []
-        for strategy in strategies:
-            figures = groups_of(rows, strategy, budget, measure).get(name)
-            cells.append(shown(estimate({name: figures}), measure.digits) if figures else "")
+        for each in figures:
+            own = each.groups.get(name)
+            cells.append(
+                shown(estimate({name: own}), each.digits, signed=each.signed) if own else ""
+            )
         body.append([name, *cells])
     return as_markdown(["class", *strategies], body)
 

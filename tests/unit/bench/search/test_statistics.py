@@ -83,6 +83,17 @@ def test_tables_show_means_pairs_and_classes() -> None:
     assert "| pairs | 0.00 [0.00, 0.00] | 0.67 [0.67, 0.67] |" in tables
 
 
+def test_a_class_where_a_strategy_is_worse_is_seen_beside_the_others() -> None:
+    rows = [
+        a_row(a_plan(seed=seed, strategy=strategy), first=first)
+        for seed in (0, 1)
+        for strategy, first in (("ours", 4), ("theirs", 3))
+    ]
+    tables = build_tables(rows, [3], "theirs")
+    by_class = tables.partition("Regret by class, paired against theirs:")[2]
+    assert "| pairs | +0.750 [+0.750, +0.750] | +0.000 [+0.000, +0.000] |" in by_class
+
+
 def test_tables_keep_the_order_of_the_catalogue_and_put_the_unknown_last() -> None:
     strategies = ("oracle", "mine", "random")
     assert ["random", "oracle", "mine"] == strategies_of(
