@@ -46,6 +46,19 @@ def test_nothing_feasible_is_exit_code_3_with_the_limit_that_binds(
     assert "the limit that binds: server_memory_mib" in capsys.readouterr().out
 
 
+def test_a_hopeless_run_ends_early_and_says_how_sure_it_is(
+    tmp_path: Path, deterministic_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every configuration needs 50 MiB at least, more than ten times the limit."""
+    code = deterministic_run(tmp_path / "state", memory_max=4.0, max_trials=30, algorithm="TBA")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert code == ExitCode.NOTHING_FEASIBLE
+    assert len(parameters_tried(tmp_path / "state")) < 20
+    assert "given up before the budget was spent; P(30 more find one) <= " in printed
+    assert "binding limit server_memory_mib, missed by" in printed
+    assert "(the models give as many trials again at most" in printed
+
+
 def test_a_finished_run_is_told_again_and_not_run_again(
     tmp_path: Path, deterministic_run: Run
 ) -> None:
