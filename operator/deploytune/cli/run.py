@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
-import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploytune.cli.exit_codes import ExitCode
+from deploytune.cli.local_trials import (
+    add_ports_argument,
+    check_stock_trial_runs,
+    local_options,
+)
 from deploytune.cli.tuning_files import add_tuning_arguments, default_state, read_tuning
 from deploytune.contract.errors import MachineError
-from deploytune.contract.request import PORTS_VARIABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,9 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--parallel", type=_at_least_one, metavar="N", help="trials at a time")
     parser.add_argument("--seed", type=int, metavar="N", help="instead of spec.algorithm.seed")
-    parser.add_argument(
-        "--ports", metavar="FIRST-LAST", help="ports that Triton may use; default: any free"
-    )
+    add_ports_argument(parser)
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
@@ -61,7 +60,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
     tuning = _with_seed(read_tuning(options), options.seed)
     check_one_machine(tuning)
     if options.trial_command is None:
-        _check_stock_trial_runs(options.ports)
+        check_stock_trial_runs(options.ports)
     state: Path = options.state or default_state(options.tuning.parent, tuning.metadata.name)
     output: Path = options.output or state.with_name(f"{state.name}-answer")
     from deploytune.runtime.local.answer_folder import check_place
@@ -79,7 +78,7 @@ def _tune(
     console.print(f"{tuning.metadata.name}: trials in {state}", soft_wrap=True)
     try:
         status, repository = asyncio.run(
-            _run_interruptibly(tuning, state, _local_options(options), console)
+            _run_interruptibly(tuning, state, local_options(options, options.parallel), console)
         )
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; the same command goes on where this one stopped")
@@ -146,34 +145,6 @@ def _progress(world: World, decision: Decision) -> Progress:
     return progress_of(
         world.tuning, decision.trials, stages, decision.status, world.now, world.parallel_trials
     )
-
-
-def _local_options(options: argparse.Namespace) -> LocalOptions:
-    from deploytune.runtime.local.trial_environment import LocalOptions
-
-    chosen = LocalOptions(
-        working_directory=options.tuning.parent,
-        parallel_trials=options.parallel,
-        ports=options.ports,
-    )
-    if options.trial_command is None:
-        return chosen
-    return replace(chosen, trial_command=tuple(options.trial_command))
-
-
-def _check_stock_trial_runs(ports: str | None) -> None:
-    """Ask the trial runtime whether it can serve here: Triton, its Python backend, free ports."""
-    variables = dict(os.environ) if ports is None else {**os.environ, PORTS_VARIABLE: ports}
-    checked = subprocess.run(
-        [sys.executable, "-m", "deploytune_trial", "--check"],
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if checked.returncode != 0:
-        lines = checked.stderr.strip().splitlines()
-        raise MachineError(lines[-1] if lines else "the trial runtime cannot start")
 
 
 def _with_seed(tuning: DeploymentTuning, seed: int | None) -> DeploymentTuning:
