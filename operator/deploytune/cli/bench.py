@@ -7,6 +7,12 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from deploytune.cli.bench_record import (
+    add_pack_arguments,
+    add_record_arguments,
+    pack_table,
+    record_table,
+)
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import InvalidTuningError, MachineError
 
@@ -20,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_run(commands.add_parser("run", help="run searches, and append to the results file"))
     _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
     _add_closings(commands.add_parser("closings", help="say what the published method closed"))
+    add_record_arguments(
+        commands.add_parser(
+            "record", help="measure every configuration of a small tuning, for real"
+        )
+    )
+    add_pack_arguments(
+        commands.add_parser("pack", help="make the table that a class replays, from a recording")
+    )
     _add_plots(commands.add_parser("plots", help="draw regret and discovery over trials"))
     _add_confirm(
         commands.add_parser("confirm", help="compare ways to spend confirmations, under noise")
@@ -211,4 +225,6 @@ _COMMANDS = {
     "closings": _closings,
     "plots": _plots,
     "confirm": _confirm,
+    "record": record_table,
+    "pack": pack_table,
 }

@@ -1,4 +1,4 @@
-"""Write tuning.yaml for this machine: load and latency limit follow the largest family's latency.
+"""Write tuning.yaml and table.yaml: load and limit follow the largest family's latency here.
 
 The largest family is measured first, through the same trial and the same Triton, requests one by
 one on one thread. The rate would keep that thread busy for a stated share of the time, and the
@@ -17,6 +17,8 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).resolve().parent
+TEMPLATE = HERE / "tuning.template.yaml"
+TABLE_TEMPLATE = HERE / "table.template.yaml"
 LARGEST = "wide-cnn-tta"
 BUSY_SHARE = 0.5
 LIMIT_OVER_LATENCY = 1.5
@@ -24,15 +26,17 @@ METRIC = "latency_mean_ms"
 
 
 def main() -> None:
-    """Measure, fill in the template, write tuning.yaml beside it."""
-    template = (HERE / "tuning.template.yaml").read_text(encoding="utf-8")
+    """Measure, fill in the templates, write what they are of beside them."""
+    template = TEMPLATE.read_text(encoding="utf-8")
     latency_ms = measure_largest(yaml.safe_load(filled_in(template, 1.0, 1.0)))
     rate = BUSY_SHARE * 1000 / latency_ms
     limit_ms = LIMIT_OVER_LATENCY * latency_ms
-    tuning = HERE / "tuning.yaml"
-    tuning.write_text(filled_in(template, rate, limit_ms), encoding="utf-8")
     print(f"{LARGEST} takes {latency_ms:.2f} ms here: {rate:.1f} requests/s, p95 <= {limit_ms:.2f}")
-    print(f"wrote {tuning.name}")
+    for asked in (TEMPLATE, TABLE_TEMPLATE):
+        tuning = asked.with_name(asked.name.replace(".template", ""))
+        text = asked.read_text(encoding="utf-8")
+        tuning.write_text(filled_in(text, rate, limit_ms), encoding="utf-8")
+        print(f"wrote {tuning.name}")
 
 
 def filled_in(template: str, rate: float, limit_ms: float) -> str:

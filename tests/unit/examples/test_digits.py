@@ -13,8 +13,8 @@ from deploytune.api.rules import check_stock_trial, check_tuning
 MOST_BYTES_OF_A_CONFIG_MAP = 2**20
 
 
-def local_tuning() -> dict[str, Any]:
-    template = (DIGITS / "tuning.template.yaml").read_text(encoding="utf-8")
+def local_tuning(source: str = "tuning.template.yaml") -> dict[str, Any]:
+    template = (DIGITS / source).read_text(encoding="utf-8")
     filled = template.replace("RATE_PER_SECOND", "30").replace("LATENCY_LIMIT_MS", "25")
     tuning: dict[str, Any] = yaml.safe_load(filled)
     return tuning
@@ -44,3 +44,12 @@ def test_the_volume_brings_every_file_of_the_workload_to_its_path() -> None:
 def test_every_config_map_is_within_what_one_may_hold() -> None:
     for name, paths in digits_files().items():
         assert sum(path.stat().st_size for path in paths) < MOST_BYTES_OF_A_CONFIG_MAP, name
+
+
+def test_the_table_is_recorded_over_a_part_of_the_same_space_and_is_the_same_else() -> None:
+    whole, part = local_tuning()["spec"], local_tuning("table.template.yaml")["spec"]
+    values = {one["name"]: one["values"] for one in whole["searchSpace"]["parameters"]}
+    for parameter in part.pop("searchSpace")["parameters"]:
+        assert set(parameter["values"]) <= set(values.pop(parameter["name"]))
+    del whole["searchSpace"]
+    assert ({}, whole) == (values, part)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from bench_builders import a_plan, a_row
+from recording_builders import EVERY, P95, a_heading, a_recording
 
+from deploytune.bench.recording.lines import Results
 from deploytune.bench.search.catalogue import SUMMARIES
 from deploytune.bench.search.peers import ABLATIONS, PEERS
+from deploytune.bench.search.recorded.table import parse_table
 from deploytune.bench.search.results import append_rows
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
@@ -62,6 +65,8 @@ def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) ->
         ("confirm --trials 2", "trials: must be 3 to 60, got 2"),
         ("confirm --repeats 0", "repeats: must be at least 1, got 0"),
         ("plots --results none.jsonl", "none.jsonl: there are no results in it"),
+        ("pack --results none.jsonl --table t.json", "none.jsonl: cannot be read"),
+        ("record none.yaml", "none.yaml: must be a readable file"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(bench: Bench, arguments: str, message: str) -> None:
@@ -94,6 +99,24 @@ def test_a_results_file_that_is_a_folder_is_named(bench: Bench, tmp_path: Path) 
     code, _, err = bench("tables", "--results", tmp_path)
     assert code == ExitCode.BAD_INPUT
     assert f"{tmp_path}: cannot be read" in err
+
+
+def test_pack_makes_the_table_of_a_recording(bench: Bench, tmp_path: Path) -> None:
+    results = Results.open(tmp_path / "recording.jsonl", a_heading())
+    for line in a_recording():
+        results.append(line)
+    table = tmp_path / "folder" / "table.json"
+    code, out, _ = bench("pack", "--results", tmp_path / "recording.jsonl", "--table", table)
+    assert (ExitCode.ANSWER, f"{table}: 1 KiB\n") == (code, out)
+    assert 5.0 == parse_table(table.read_text(), "test").of(EVERY[0])[0].metrics[P95]
+
+
+def test_a_table_that_is_a_folder_is_named(bench: Bench, tmp_path: Path) -> None:
+    results = Results.open(tmp_path / "recording.jsonl", a_heading())
+    for line in a_recording():
+        results.append(line)
+    code, _, err = bench("pack", "--results", tmp_path / "recording.jsonl", "--table", tmp_path)
+    assert (ExitCode.BAD_INPUT, True) == (code, f"{tmp_path}: cannot be written" in err)
 
 
 def test_tables_against_a_strategy_that_there_is_not(bench: Bench, tmp_path: Path) -> None:
