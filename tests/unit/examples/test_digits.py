@@ -9,6 +9,8 @@ from pod_builders import DIGITS, digits_files, digits_tuning
 
 from deploytune.api.reading import parse_tuning
 from deploytune.api.rules import check_stock_trial, check_tuning
+from deploytune.api.translate import problem_of
+from deploytune.bench.search.recorded.table import read_table
 
 MOST_BYTES_OF_A_CONFIG_MAP = 2**20
 
@@ -53,3 +55,12 @@ def test_the_table_is_recorded_over_a_part_of_the_same_space_and_is_the_same_els
         assert set(parameter["values"]) <= set(values.pop(parameter["name"]))
     del whole["searchSpace"]
     assert ({}, whole) == (values, part)
+
+
+def test_the_table_of_deploybench_was_recorded_over_the_space_of_its_template() -> None:
+    tuning = parse_tuning(yaml.safe_dump(local_tuning("table.template.yaml")), "table")
+    table = read_table("digits")
+    assert [(p.name, p.values, p.when) for p in problem_of(tuning.spec).space.parameters] == [
+        (p.name, p.values, p.when) for p in table.space.parameters
+    ]
+    assert 400 <= (table.space.size or 0)

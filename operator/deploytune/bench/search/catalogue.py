@@ -13,6 +13,7 @@ from deploytune.bench.search.landscapes.classes import LANDSCAPE_CLASSES
 from deploytune.bench.search.landscapes.drawing import draw_landscape
 from deploytune.bench.search.problems import BenchProblem
 from deploytune.bench.search.published import crashy_branin, hierarchical_rosenbrock
+from deploytune.bench.search.recorded.scenarios import draw_recorded
 from deploytune.contract.errors import InvalidTuningError
 
 DEVELOPMENT, VALIDATION = range(1000), range(1000, 2000)
@@ -24,7 +25,13 @@ _PUBLISHED: dict[str, tuple[str, Callable[[int], BenchProblem]]] = {
 _DRAWN: dict[str, tuple[str, Callable[[int], BenchProblem]]] = {
     name: (one.summary, partial(draw_landscape, name)) for name, one in LANDSCAPE_CLASSES.items()
 }
-_ALL = {**_DRAWN, **_PUBLISHED}
+_RECORDED: dict[str, tuple[str, Callable[[int], BenchProblem]]] = {
+    "digits": ("a real table: the digits example through Triton", partial(draw_recorded, "digits")),
+}
+_ALL = {**_DRAWN, **_PUBLISHED, **_RECORDED}
+
+RECORDED = tuple(_RECORDED)
+"""The classes that replay a real table: never in a mean with those that are made up."""
 
 SUMMARIES = {name: summary for name, (summary, _) in _ALL.items()}
 """What each class is about, by name."""

@@ -1,7 +1,7 @@
 """Problems kept in a folder, since drawing one takes a second and every strategy meets the same.
 
 A kept problem is read only by the very code that wrote it: the name of its file holds a digest of
-this package's sources. The folder may be deleted at any time.
+this package's sources and tables. The folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 from deploytune.bench.search.catalogue import problem_of
 from deploytune.bench.search.problems import BenchProblem
+
+_SOURCES = (".py", ".json")
 
 
 @lru_cache(maxsize=8)
@@ -57,6 +59,7 @@ def _read_only(value: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 @cache
 def _sources() -> str:
     digest = blake2b(digest_size=6)
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(source.read_bytes())
+    for source in sorted(Path(__file__).parent.rglob("*")):
+        if source.suffix in _SOURCES:
+            digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from deploytune.bench.search.runs import Plan, Row
 
+_TOP = 0.01
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -51,6 +53,14 @@ def _seconds_to_feasible(row: Row, trials: int) -> float:
     return sum(row.seconds[: int(_first_feasible(row, trials))])
 
 
+def _rank(row: Row, trials: int) -> float:
+    return row.rank[:trials][-1] if row.rank[:trials] else 1.0
+
+
+def _is_at_the_top(row: Row, trials: int) -> float:
+    return float(_rank(row, trials) < _TOP)
+
+
 def _ask_p50(row: Row, _trials: int) -> float:
     return row.ask_ms[0]
 
@@ -79,6 +89,18 @@ MEASURES = (
     Measure("ask p95", "the same, 95th percentile", _ask_p95, 1),
 )
 """Every measure, in the order of the tables."""
+
+RANKS = (
+    Measure(
+        "top 1 %",
+        "share of runs whose best truly feasible configuration found has less than 1 % of all "
+        "truly feasible ones above it",
+        _is_at_the_top,
+        less_is_better=False,
+    ),
+    Measure("rank", "share of all truly feasible configurations above the best found", _rank, 3),
+)
+"""Measures of classes of which every truly feasible configuration is known."""
 
 
 def at_budget(rows: Iterable[Row], trials: int) -> list[Row]:

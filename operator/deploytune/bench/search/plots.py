@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploytune.bench.search.catalogue import RECORDED
 from deploytune.bench.search.measures import DISCOVERY, REGRET, Measure, at_budget
 from deploytune.bench.search.runs import Row
 from deploytune.bench.search.statistics import Estimate, estimate
@@ -28,7 +29,7 @@ def draw_plots(rows: Sequence[Row], folder: Path, file_type: str) -> list[Path]:
         ) from error
     mpl.use("Agg")
     files = []
-    possible = [row for row in rows if row.plan.problem_class != NOTHING]
+    possible = [row for row in rows if row.plan.problem_class not in (NOTHING, *RECORDED)]
     for in_flight in sorted({row.plan.in_flight for row in possible}):
         flying = [row for row in possible if row.plan.in_flight == in_flight]
         for measure in (REGRET, DISCOVERY):

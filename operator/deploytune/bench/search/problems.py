@@ -7,6 +7,7 @@ measured as feasible by luck counts for nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -56,6 +57,8 @@ class Answer:
 
     Regret is 0 at `best_loss` and 1 at `poor_loss` or worse. `best_family` is None where families
     tie, or there are none. `feasible` are truly feasible configurations: what an oracle knows.
+    `losses` are those of all truly feasible configurations, in order, where all are known, and
+    `noise` is by how much a loss must be better to be better at all.
     """
 
     best: Parameters
@@ -63,6 +66,12 @@ class Answer:
     poor_loss: float
     best_family: Scalar | None
     feasible: tuple[Parameters, ...]
+    losses: tuple[float, ...] = ()
+    noise: float = 0.0
+
+    def rank(self, loss: float) -> float:
+        """Return which share of all truly feasible configurations is better, in [0, 1]."""
+        return bisect_left(self.losses, loss - self.noise) / len(self.losses)
 
     def regret(self, loss: float) -> float:
         """Return how far a truly feasible loss is from the best, in [0, 1]."""

@@ -78,6 +78,8 @@ def _line(row: Row) -> str:
     flags = {name: "".join("01"[one] for one in getattr(row, name)) for name in _FLAGS}
     fields = {**asdict(row.plan), **asdict(row), **flags}
     del fields["plan"]
+    if not row.rank:
+        del fields["rank"]
     return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
@@ -91,6 +93,7 @@ def _row(file: Path, number: int, line: str) -> Row:
             regret=tuple(fields["regret"]),
             seconds=tuple(fields["seconds"]),
             ask_ms=tuple(fields["ask_ms"]),
+            rank=tuple(fields.get("rank", ())),
             **flags,
         )
     except (ValueError, TypeError, KeyError) as error:

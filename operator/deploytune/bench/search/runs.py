@@ -21,6 +21,7 @@ from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.history import FinishedTrial
 
 _NONE_YET = 1.0  # regret before anything truly feasible was found
+_LAST = 1.0  # rank of nothing
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +41,9 @@ class Row:
 
     Per trial: `regret` of the best found so far, `discovered` whether that belongs to the best
     family, `feasible` whether the trial was found feasible and truly is, `wasted` whether its
-    configuration truly is not, `seconds` of the trial.
+    configuration truly is not, `seconds` of the trial. `rank` is the share of all truly feasible
+    configurations that is better than the best found so far, 1 before anything was found; it is
+    empty where not all of them are known.
     """
 
     plan: Plan
@@ -50,6 +53,7 @@ class Row:
     wasted: tuple[bool, ...]
     seconds: tuple[float, ...]
     ask_ms: tuple[float, float]
+    rank: tuple[float, ...] = ()
 
 
 def run(plan: Plan, folder: Path | None = None) -> Row:
@@ -104,7 +108,8 @@ def scored(
     """Return the row of a run from its trials, in the order of their ends."""
     regret, discovered = _NONE_YET, False
     best_loss = float("inf")
-    regrets, discoveries, feasible, wasted = [], [], [], []
+    regrets, discoveries, feasible, wasted, ranks = [], [], [], [], []
+    rank = _LAST
     for trial in trials:
         truth = bench.system.truth(trial.parameters)
         found = truth.feasible and trial.outcome is OutcomeKind.FEASIBLE
@@ -112,7 +117,9 @@ def scored(
             best_loss = truth.loss
             regret = bench.answer.regret(best_loss)
             discovered = bench.discovers(trial.parameters, regret)
+            rank = bench.answer.rank(best_loss) if bench.answer.losses else _LAST
         regrets.append(round(regret, 5))
+        ranks.append(round(rank, 5))
         discoveries.append(discovered)
         feasible.append(found)
         wasted.append(not truth.feasible)
@@ -125,6 +132,7 @@ def scored(
         tuple(wasted),
         seconds,
         ask_ms,
+        tuple(ranks) if bench.answer and bench.answer.losses else (),
     )
 
 

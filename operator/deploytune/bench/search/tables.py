@@ -1,7 +1,7 @@
 """Results as markdown: overall, against one strategy in pairs, and by class.
 
 Overall means are means of class means. A class where nothing is feasible has no discovery and no
-regret, and stands in a table of its own.
+regret, and stands in a table of its own. So does a class that replays a real table, with ranks.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from os import cpu_count
 
 from deploytune import __version__
-from deploytune.bench.search.catalogue import SUMMARIES
+from deploytune.bench.search.catalogue import RECORDED, SUMMARIES
 from deploytune.bench.search.measures import (
     DISCOVERY,
     MEASURES,
+    RANKS,
     REGRET,
     WASTE,
     Measure,
@@ -29,6 +30,7 @@ from deploytune.bench.search.runs import Row
 from deploytune.bench.search.statistics import Estimate, Groups, estimate, paired_differences
 
 NOTHING = "nothing"
+RANKED = (*RANKS, *MEASURES)
 _PACKAGES = ("optuna", "smac", "hyperopt", "numpy")
 
 
@@ -58,15 +60,15 @@ def build_tables(rows: Sequence[Row], budgets: Sequence[int], against: str | Non
 
 
 def _of_budget(rows: Sequence[Row], in_flight: int, budget: int, against: str | None) -> list[str]:
-    possible = [row for row in rows if row.plan.problem_class != NOTHING]
+    apart = (NOTHING, *RECORDED)
+    possible = [row for row in rows if row.plan.problem_class not in apart]
     title = f"{budget} trials, {in_flight} in flight"
     parts = []
     if possible:
         parts += [f"### {title}", _overall(possible, budget)]
         if against is not None:
             parts += [
-                f"Paired against {against}:",
-                _paired(possible, budget, against),
+                *_against(possible, budget, against),
                 f"Regret by class, paired against {against}:",
                 _by_class(possible, partial(_differences, possible, against, budget, REGRET)),
             ]
@@ -75,6 +77,12 @@ def _of_budget(rows: Sequence[Row], in_flight: int, budget: int, against: str | 
                 f"{measure.name.capitalize()} by class:",
                 _by_class(possible, partial(_groups, possible, budget, measure)),
             ]
+    for name in RECORDED:
+        recorded = [row for row in rows if row.plan.problem_class == name]
+        if recorded:
+            parts += [f"{name.capitalize()}, {title}:", _overall(recorded, budget, RANKED)]
+            if against is not None:
+                parts += _against(recorded, budget, against, RANKED)
     impossible = [row for row in rows if row.plan.problem_class == NOTHING]
     if impossible:
         parts += [f"Nothing feasible, {title}:", _spent(impossible)]
@@ -95,27 +103,33 @@ def _seconds(row: Row) -> float:
     return sum(row.seconds)
 
 
-def _overall(rows: Sequence[Row], budget: int) -> str:
+def _overall(rows: Sequence[Row], budget: int, measures: Sequence[Measure] = MEASURES) -> str:
     body = [
         [
             strategy,
-            *(shown(estimate(groups_of(rows, strategy, budget, m)), m.digits) for m in MEASURES),
+            *(shown(estimate(groups_of(rows, strategy, budget, m)), m.digits) for m in measures),
         ]
         for strategy in strategies_of(rows)
     ]
-    return as_markdown(["strategy", *(measure.name for measure in MEASURES)], body)
+    return as_markdown(["strategy", *(measure.name for measure in measures)], body)
 
 
-def _paired(rows: Sequence[Row], budget: int, against: str) -> str:
+def _against(
+    rows: Sequence[Row], budget: int, against: str, measures: Sequence[Measure] = MEASURES
+) -> list[str]:
+    return [f"Paired against {against}:", _paired(rows, budget, against, measures)]
+
+
+def _paired(rows: Sequence[Row], budget: int, against: str, measures: Sequence[Measure]) -> str:
     body = []
     for strategy in strategies_of(rows):
         if strategy != against:
             cells = []
-            for measure in MEASURES:
+            for measure in measures:
                 pairs = _differences(rows, against, budget, measure, strategy).groups
                 cells.append(shown(estimate(pairs), measure.digits, signed=True) if pairs else "")
             body.append([strategy, *cells])
-    return as_markdown(["strategy", *(measure.name for measure in MEASURES)], body)
+    return as_markdown(["strategy", *(measure.name for measure in measures)], body)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,14 @@ def test_a_row_is_read_as_it_was_written(tmp_path: Path) -> None:
     rows = [a_row(), a_row(a_plan(seed=1), first=3)]
     append_rows(tmp_path / "folder" / "rows.jsonl", rows)
     assert rows == read_rows(tmp_path / "folder" / "rows.jsonl")
+
+
+def test_ranks_stand_only_in_rows_that_have_them(tmp_path: Path) -> None:
+    rows = [a_row(), replace(a_row(a_plan("digits")), rank=(1.0, 0.5, 0.0))]
+    append_rows(tmp_path / "rows.jsonl", rows)
+    assert rows == read_rows(tmp_path / "rows.jsonl")
+    written = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert [False, True] == ["rank" in line for line in written]
 
 
 def test_a_file_that_is_not_there_has_no_rows(tmp_path: Path) -> None:

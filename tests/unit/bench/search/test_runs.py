@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from bench_builders import (
@@ -65,6 +66,19 @@ def test_what_is_not_truly_feasible_is_wasted_however_it_looked() -> None:
     row = score(LUCKY, SOUND, CRASHING)
     assert (True, False, True) == row.wasted
     assert (5.0, 3.0, 1.0) == row.seconds
+
+
+def test_a_rank_is_that_of_the_best_found_so_far() -> None:
+    """`sound` has a loss of -0.8; two of the four that are truly feasible are better."""
+    trials, _ = play(CRASHING, LUCKY, SOUND)
+    bench = a_bench_problem()
+    assert bench.answer is not None
+    known = replace(bench, answer=replace(bench.answer, losses=(-0.95, -0.9, -0.8, -0.4)))
+    assert (1.0, 1.0, 0.5) == scored(known, a_plan(), trials, (0.0, 0.0)).rank
+
+
+def test_there_is_no_rank_where_not_everything_feasible_is_known() -> None:
+    assert () == score(SOUND).rank
 
 
 @pytest.mark.parametrize("strategy", ["random", "tpe", "tba-paper", "oracle"])

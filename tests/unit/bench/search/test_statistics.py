@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bench_builders import a_plan, a_row
 
-from deploytune.bench.search.measures import MEASURES, at_budget
+from deploytune.bench.search.measures import MEASURES, RANKS, at_budget
+from deploytune.bench.search.runs import Row
 from deploytune.bench.search.statistics import Estimate, estimate, paired_differences
 from deploytune.bench.search.tables import build_tables, strategies_of
 
@@ -106,3 +109,35 @@ def test_a_class_where_nothing_is_feasible_has_no_part_in_means() -> None:
     tables = build_tables(rows, [3], None)
     assert "| random | 1.00 [1.00, 1.00] |" in tables
     assert "nothing feasible" in tables.lower()
+
+
+def ranked(seed: int, *ranks: float) -> Row:
+    return replace(a_row(a_plan("digits", seed=seed), first=1), rank=ranks)
+
+
+def test_a_class_that_replays_a_table_stands_apart_with_its_ranks() -> None:
+    rows = [a_row(first=4), ranked(0, 0.5, 0.009, 0.0), ranked(1, 1.0, 0.5, 0.02)]
+    overall, digits = build_tables(rows, [3], None).split("Digits, 3 trials, 1 in flight:")
+    assert "| random | 0.00 [0.00, 0.00] | 1.000 [1.000, 1.000] |" in overall
+    assert "digits" not in overall
+    assert "| strategy | top 1 % | rank | discovery |" in digits
+    assert "| random | 0.50 [0.00, 1.00] | 0.010 [0.000, 0.020] | 1.00 [1.00, 1.00] |" in digits
+
+
+def test_ranks_are_paired_too() -> None:
+    ours = ranked(0, 0.0)
+    theirs = replace(ranked(0, 0.25), plan=replace(ours.plan, strategy="tpe"))
+    tables = build_tables([ours, theirs], [3], "random")
+    assert "| tpe | -1.00 [-1.00, -1.00] | +0.250 [+0.250, +0.250] |" in tables
+
+
+@pytest.mark.parametrize(
+    ("trials", "top", "rank"), [(1, 0.0, 0.5), (2, 1.0, 0.009), (3, 1.0, 0.0), (9, 1.0, 0.0)]
+)
+def test_a_rank_is_read_at_a_budget(trials: int, top: float, rank: float) -> None:
+    row = ranked(0, 0.5, 0.009, 0.0)
+    assert [top, rank] == [measure.read(row, trials) for measure in RANKS]
+
+
+def test_a_run_that_found_nothing_has_the_last_rank() -> None:
+    assert [0.0, 1.0] == [measure.read(a_row(), 3) for measure in RANKS]
