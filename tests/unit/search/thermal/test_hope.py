@@ -49,7 +49,10 @@ def test_doubt_makes_what_misses_its_limit_more_probably_feasible() -> None:
     beliefs = learn(problem, knowledge)
     assert beliefs is not None
     rows = beliefs.columns.draw(50, np.random.default_rng(0))
-    sure, doubtful = beliefs.of(rows).feasible, beliefs.of(rows, doubt=2.0).feasible
+    sure, doubtful = (
+        beliefs.at_present(rows).feasible,
+        beliefs.at_present(rows, doubt=2.0).feasible,
+    )
     assert np.all(sure < doubtful)
 
 
@@ -59,7 +62,7 @@ def test_the_bound_is_more_doubtful_than_the_models() -> None:
     beliefs = learn(one, knowledge)
     assert beliefs is not None
     grid = [{"kind": kind, "x": x} for kind in "ab" for x in np.linspace(0, 1, 101)]
-    likeliest = float(beliefs.of(beliefs.columns.encode(grid)).feasible.max())
+    likeliest = float(beliefs.at_present(beliefs.columns.encode(grid)).feasible.max())
     bound = hope_at_most(one, knowledge)
     assert bound is not None
     assert bound > likeliest
