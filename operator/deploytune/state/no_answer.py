@@ -12,7 +12,11 @@ from deploytune.api.conditions import Reason
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import NearestMiss
 from deploytune.contract.metrics import METRICS, split_metric_key
-from deploytune.search.giving_up import feasible_left_at_most, feasible_share_at_most
+from deploytune.search.giving_up import (
+    LEAST_TRIALS_TO_GIVE_UP,
+    feasible_left_at_most,
+    feasible_share_at_most,
+)
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Problem
 from deploytune.state.answers import nearest_miss
@@ -57,7 +61,8 @@ def _left(problem: Problem, knowledge: Knowledge, search_ended_by: Reason) -> fl
 
 
 def _hope(problem: Problem, knowledge: Knowledge, left: float | None) -> str:
-    if not knowledge.finished or left == 0.0:
+    few = len(knowledge.finished) < LEAST_TRIALS_TO_GIVE_UP
+    if left == 0.0 or (left is None and few):
         return ""
     if left is None:
         share = feasible_share_at_most(len(knowledge.finished))

@@ -12,7 +12,6 @@ from deploytune.contract.limits import Limit
 from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.search.giving_up import (
-    LEAST_TRIALS_TO_GIVE_UP,
     feasible_left_at_most,
     feasible_share_at_most,
 )
@@ -83,7 +82,7 @@ def test_a_limit_that_is_almost_kept_keeps_the_search_going() -> None:
 
 
 def test_few_trials_end_nothing_however_far_off_they_are() -> None:
-    problem, knowledge = a_search(LEAST_TRIALS_TO_GIVE_UP - 1, far_off)
+    problem, knowledge = a_search(9, far_off)
     assert stop_reason(problem, knowledge) is None
     assert feasible_left_at_most(problem, knowledge) is None
 

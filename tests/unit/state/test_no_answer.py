@@ -64,6 +64,10 @@ def test_a_strategy_without_models_says_what_its_trials_alone_say() -> None:
     assert "<= 19 % of configurations chosen like these are feasible (95 % sure)" in course.message
 
 
+def test_few_trials_are_not_made_much_of() -> None:
+    assert "%" not in the_end(far_too_large(9)).message
+
+
 def test_the_models_say_what_another_budget_would_find() -> None:
     course = the_end(far_too_large(14), tuning=a_tuning(algorithm="TBA", max_trials=20))
     left = course.feasible_left_at_most
