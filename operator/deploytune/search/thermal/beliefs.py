@@ -106,11 +106,11 @@ class Beliefs:
 
 
 def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
-    """Return what is believed, None while nothing has finished."""
+    """Return what is believed, None while nothing has finished, or where nothing can vary."""
     trials = _remembered(problem, knowledge.finished)
-    if not trials:
-        return None
     columns = Columns.of(problem.space)
+    if not trials or not columns.parameters:
+        return None
     known = columns.encode([trial.parameters for trial in trials])
     flying = columns.encode([trial.parameters for trial in knowledge.in_flight])
     likeness = Likeness.between(known, known, columns.are_numeric)

@@ -128,7 +128,7 @@ def _look_ahead(
     problem: Problem, knowledge: Knowledge, draw: Draw, temperature: float
 ) -> _Prospect | None:
     beliefs = learn(problem, knowledge)
-    if beliefs is None or not beliefs.columns.parameters:
+    if beliefs is None:
         return None
     rng = np.random.default_rng(draw.seed_for("candidates"))
     candidates = untried(problem, knowledge, beliefs.columns, temperature, rng)

@@ -19,7 +19,6 @@ from deploytune.search.seeds import Draw
 from deploytune.search.strategies.tba import LEAST_HOPE
 from deploytune.search.thermal.beliefs import learn
 from deploytune.search.thermal.candidates import untried
-from deploytune.search.thermal.columns import Columns
 from deploytune.search.thermal.threads import one_thread
 
 DOUBT = 1.5
@@ -30,8 +29,6 @@ _MOVES = 0.5  # the temperature of moves from the nearest misses: near them and 
 
 def hope_at_most(problem: Problem, knowledge: Knowledge) -> float | None:
     """Return the bound; None while nothing has finished, or when nothing untried was found."""
-    if not Columns.of(problem.space).parameters:
-        return None
     rng = np.random.default_rng(
         Draw(problem.algorithm.seed, len(knowledge.finished)).seed_for("hope")
     )
