@@ -54,7 +54,7 @@ def _wrong_by_chance(course: Course) -> float | None:
     return len(course.better) / len(course.values) if course.closings else None
 
 
-def _of_families(figure: Callable[[Mapping[Scalar, int], Course], float]) -> _Read:
+def _of_families(figure: Callable[[Mapping[Scalar, int], Course], float | None]) -> _Read:
     def read(course: Course) -> float | None:
         return (
             figure(course.by_family, course) if course.mapping_trials and course.by_family else None
@@ -85,9 +85,15 @@ def _share_of_number(place: int) -> Callable[[Mapping[Scalar, int], Course], flo
     return share
 
 
-def _of_best(tried: Mapping[Scalar, int], course: Course) -> float:
-    assert course.best_family is not None
+def _of_best(tried: Mapping[Scalar, int], course: Course) -> float | None:
+    if course.best_family is None:  # nothing is feasible
+        return None
     return tried.get(course.best_family, 0) / sum(tried.values())
+
+
+def _never_tried_the_best(tried: Mapping[Scalar, int], course: Course) -> float | None:
+    share = _of_best(tried, course)
+    return None if share is None else float(share == 0)
 
 
 _RIGHT_OR_WRONG = (
@@ -126,7 +132,7 @@ _MAPPED = (
         for place in (1, 2, 3)
     ),
     _Column("of the best", _of_families(_of_best)),
-    _Column("best unseen", _of_families(lambda tried, course: float(not _of_best(tried, course)))),
+    _Column("best unseen", _of_families(_never_tried_the_best)),
 )
 
 

@@ -169,3 +169,11 @@ def test_a_figure_that_no_run_has_is_left_empty() -> None:
     runs = [course(a_history(*successes(3)))]
     tables = build_closing_tables({"tba-paper": {"families": runs}}).splitlines()
     assert ["0.00", "0.0", "", ""] == cells_of("tba-paper", tables)[:4]
+
+
+def test_where_nothing_is_feasible_no_family_is_the_best() -> None:
+    bench = replace(a_problem_of_families(), answer=None)
+    runs = [course_of(bench, a_history(*CRASHES, *successes(5)), PUBLISHED)]
+    tables = build_closing_tables({"tba-paper": {"nothing": runs}}).splitlines()
+    assert ["8.0", "3.0"] == cells_of("tba-paper", tables, 2)[:2]
+    assert ["", ""] == cells_of("tba-paper", tables, 2)[-2:]
