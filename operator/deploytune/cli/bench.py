@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_run(commands.add_parser("run", help="run searches, and append to the results file"))
     _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
     _add_closings(commands.add_parser("closings", help="say what the published method closed"))
+    _add_published(commands.add_parser("published", help="play the paper's budget sweep again"))
     add_record_arguments(
         commands.add_parser(
             "record", help="measure every configuration of a small tuning, for real"
@@ -81,6 +82,14 @@ def _add_closings(parser: argparse.ArgumentParser) -> None:
     )
     _add_problems(parser)
     parser.add_argument("--budget", type=int, default=25, metavar="N", help="default: %(default)s")
+
+
+def _add_published(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strategies", default="random,optuna-tpe,tba-paper,tba", metavar="NAME,..."
+    )
+    parser.add_argument("--seeds", default="0-99", metavar="FIRST-LAST", help="default: 0-99")
+    parser.add_argument("--budgets", default="10,15,20,25,30,40,50", metavar="N,...")
 
 
 def _add_plots(parser: argparse.ArgumentParser) -> None:
@@ -176,6 +185,21 @@ def _closings(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _published(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.matrix import PROBLEMS, Matrix
+    from deploytune.bench.search.published_sweep import PUBLISHED, published_sweep
+
+    matrix = Matrix(
+        strategies=_words(options.strategies),
+        classes=PUBLISHED,
+        seeds=_seeds(options.seeds),
+        in_flight=(1,),
+        budgets=_numbers("budgets", options.budgets),
+    )
+    print(published_sweep(matrix, Path(PROBLEMS), _show))
+    return ExitCode.ANSWER
+
+
 def _plots(options: argparse.Namespace) -> ExitCode:
     from deploytune.bench.search.plots import draw_plots
     from deploytune.bench.search.results import read_results
@@ -223,6 +247,7 @@ _COMMANDS = {
     "run": _run,
     "tables": _tables,
     "closings": _closings,
+    "published": _published,
     "plots": _plots,
     "confirm": _confirm,
     "record": record_table,

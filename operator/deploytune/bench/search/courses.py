@@ -31,12 +31,8 @@ def courses_of(
     plans = matrix.plans()
     courses: dict[str, dict[str, list[Course]]] = {name: {} for name in matrix.strategies}
     for done, plan in enumerate(plans, 1):
-        bench, trials = trials_of(plan, folder, _forget)
+        bench, trials = trials_of(plan, folder)
         course = course_of(bench, trials, policies[plan.strategy])
         courses[plan.strategy].setdefault(plan.problem_class, []).append(course)
         progress(done, len(plans))
     return courses
-
-
-def _forget(_seconds: float) -> None:
-    """Take no notice of how long a proposal took."""

@@ -67,9 +67,12 @@ def run(plan: Plan, folder: Path | None = None) -> Row:
 
 
 def trials_of(
-    plan: Plan, folder: Path | None, asked: Callable[[float], None]
+    plan: Plan, folder: Path | None, asked: Callable[[float], object] = float
 ) -> tuple[BenchProblem, list[FinishedTrial]]:
-    """Play one run; return the problem as the strategy met it, and the trials as they ended."""
+    """Play one run; return the problem as the strategy met it, and the trials as they ended.
+
+    The seconds that each ask took go to `asked`.
+    """
     peer = peer_named(plan.strategy)
     bench = peer.meets(kept_problem(folder, plan.problem_class, plan.seed))
     session = peer.start(bench, plan.budget, plan.seed)
@@ -77,7 +80,7 @@ def trials_of(
 
 
 def played(
-    bench: BenchProblem, session: Session, plan: Plan, asked: Callable[[float], None]
+    bench: BenchProblem, session: Session, plan: Plan, asked: Callable[[float], object]
 ) -> Iterator[FinishedTrial]:
     """Yield the trials as they end; the seconds that each ask took go to `asked`."""
     clock = 0.0

@@ -85,6 +85,16 @@ def test_closings_of_the_published_method_are_tables(
     assert 3 == out.count("| tba-paper |")
 
 
+def test_published_plays_both_problems_of_the_paper(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = bench("published", "--strategies", "random", "--seeds", "0", "--budgets", "5")
+    assert code == ExitCode.ANSWER
+    assert "branin:" in out
+    assert "rosenbrock:" in out
+
+
 def test_confirm_prints_a_table_of_rules(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
