@@ -24,7 +24,7 @@ from deploytune.search.thermal.classification import (
 )
 from deploytune.search.thermal.columns import Columns
 from deploytune.search.thermal.futures import Posterior, imagine
-from deploytune.search.thermal.kernel import Likeness
+from deploytune.search.thermal.kernel import Likeness, Parts
 from deploytune.search.thermal.outputs import Observed
 from deploytune.search.thermal.regression import Expected, Regression, condition, learn_scaling
 
@@ -84,9 +84,9 @@ class Beliefs:
         self, flying: Floats, rows: Floats, rng: np.random.Generator, doubt: float = 1.0
     ) -> Belief:
         everyone = np.concatenate([flying, rows])
-        likeness = Likeness.between(self.known, everyone, self.columns.are_numeric)
+        likeness = Parts(Likeness.between(self.known, everyone, self.columns.are_numeric))
         own = Likeness.between(flying, everyone, self.columns.are_numeric)
-        odds = imagine(self.runs.predict(likeness, own), 0.0, rng)
+        odds = imagine(self.runs.predict(likeness.whole, own), 0.0, rng)
         succeed = rng.random(odds.flying.shape) < expit(odds.flying)
         runs = chance_of_yes(odds.mean, odds.variance)
         feasible = runs.copy()
@@ -113,7 +113,7 @@ def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
         return None
     known = columns.encode([trial.parameters for trial in trials])
     flying = columns.encode([trial.parameters for trial in knowledge.in_flight])
-    likeness = Likeness.between(known, known, columns.are_numeric)
+    likeness = Parts(Likeness.between(known, known, columns.are_numeric))
     model = _Modelling(likeness, column_weights(columns))
     return Beliefs(
         columns,
@@ -129,7 +129,7 @@ def learn(problem: Problem, knowledge: Knowledge) -> Beliefs | None:
 class _Modelling:
     """Fits models over the likeness of all finished rows."""
 
-    likeness: Likeness
+    likeness: Parts
     column_weights: Floats
 
     def labels(self, observed: Observed) -> Classification:
@@ -151,11 +151,10 @@ def _best(succeed: Flags, losses: Floats | float) -> Floats:
     return np.asarray(np.where(succeed, losses, np.inf).min(axis=1, initial=np.inf))
 
 
-def _predict(known: tuple[Positions, Regression], likeness: Likeness, own: Likeness) -> Posterior:
+def _predict(known: tuple[Positions, Regression], likeness: Parts, own: Likeness) -> Posterior:
     rows, model = known
-    _, count, others = likeness.by_column.shape
-    part = likeness if len(rows) == count else likeness.of(rows, np.arange(others))
-    return model.predict(part, own)
+    everyone = np.arange(likeness.whole.by_column.shape[2])
+    return model.predict(likeness.of(rows, everyone), own)
 
 
 def _remembered(problem: Problem, trials: tuple[FinishedTrial, ...]) -> tuple[FinishedTrial, ...]:

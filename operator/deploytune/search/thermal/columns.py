@@ -47,10 +47,14 @@ class Columns:
     def encode(self, configurations: Sequence[Mapping[str, Scalar]]) -> Floats:
         """Return the rows of configurations, (n, columns)."""
         rows = np.full((len(configurations), len(self.parameters)), INACTIVE)
-        for row, configuration in zip(rows, configurations, strict=True):
-            for place, parameter in enumerate(self.parameters):
+        for place, parameter in enumerate(self.parameters):
+            coordinates: dict[Scalar, float] = {}  # values come back often, and cost a little each
+            for row, configuration in enumerate(configurations):
                 if parameter.name in configuration:
-                    row[place] = coordinate(parameter, configuration[parameter.name])
+                    value = configuration[parameter.name]
+                    if value not in coordinates:
+                        coordinates[value] = coordinate(parameter, value)
+                    rows[row, place] = coordinates[value]
         return rows
 
     def decode(self, row: Floats) -> Configuration:

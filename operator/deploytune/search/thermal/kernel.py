@@ -12,7 +12,7 @@ identities), so that the cost is linear in the number of parameters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -38,8 +38,8 @@ class Likeness:
         """Return how alike the rows are to the others, column by column."""
         alike = np.empty((rows.shape[1], rows.shape[0], others.shape[0]))
         for column, is_numeric in enumerate(are_numeric):
-            one, other = rows[:, column, None], others[None, :, column]
-            alike[column] = _near(one, other) if is_numeric else one == other
+            one, other = rows[:, column], others[:, column]
+            alike[column] = _near(one, other) if is_numeric else one[:, None] == other[None, :]
         return cls(alike)
 
     def of(self, rows: Positions, others: Positions) -> Likeness:
@@ -78,13 +78,35 @@ class Likeness:
         return alike, squares, squares * alike
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a likeness, each made once: outputs that are seen at the same rows share one."""
+
+    whole: Likeness
+    _made: dict[tuple[bytes, bytes], Likeness] = field(default_factory=dict)
+
+    def of(self, rows: Positions, others: Positions) -> Likeness:
+        """Return the part of some rows and some others."""
+        if self.whole.by_column.shape[1:] == (len(rows), len(others)):
+            return self.whole
+        key = (rows.tobytes(), others.tobytes())
+        if key not in self._made:
+            self._made[key] = self.whole.of(rows, others)
+        return self._made[key]
+
+
 def prior_variance(weights: Floats) -> float:
     """Return k of a row with itself."""
     return float(Likeness(np.ones((len(weights), 1, 1))).covariance(weights)[0, 0])
 
 
-def _near(one: Floats, other: Floats) -> Floats:
+def _near(ones: Floats, others: Floats) -> Floats:
+    """Return how near the numbers of one column are; each pair of levels is computed once."""
+    levels, places = np.unique(ones, return_inverse=True)
+    other_levels, other_places = np.unique(others, return_inverse=True)
+    one, other = levels[:, None], other_levels[None, :]
     distance = (one - other) ** 2
     near = np.exp(-0.5 * distance / SHORT_LENGTH**2) + np.exp(-0.5 * distance / LONG_LENGTH**2)
     idle, other_idle = one == INACTIVE, other == INACTIVE
-    return np.asarray(np.where(idle | other_idle, idle & other_idle, near / 2))
+    each = np.where(idle | other_idle, idle & other_idle, near / 2)
+    return np.asarray(each[places[:, None], other_places[None, :]])
