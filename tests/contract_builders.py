@@ -71,7 +71,12 @@ def a_request(**changes: Any) -> TrialRequest:
             load=10, build=100, serve=20, warm_up=30, verify=40, measure=200
         ),
         "latency_abort_factor": 4.0,
-        "resources": Resources(cpus=1.5, memory_bytes=1 << 30),
+        "resources": Resources(
+            cpus=1.5,
+            memory_bytes=1 << 30,
+            accelerators={"nvidia.com/gpu": 1},
+            shared_devices=True,
+        ),
     }
     return TrialRequest(**{**fields, **changes})
 

@@ -171,7 +171,8 @@ def test_defaults_are_filled_in(place: Namespace) -> None:
     document = json.dumps(a_cluster_document())
     kept = json.loads(place.kubectl.run(*CREATE, "--output=json", document=document))["spec"]
 
-    assert kept["nodePools"][0]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+    assert kept["nodePools"][0]["allowSharedDevices"] is False
+    assert "tolerations" not in kept["nodePools"][0]
     assert kept["budget"]["confirmations"] == 3
     assert (kept["suspend"], kept["parallelTrials"]) == (False, 1)
     assert kept["trial"]["podRetention"] == "OnFailure"

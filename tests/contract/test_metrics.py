@@ -17,7 +17,7 @@ def test_a_key_is_split_into_what_it_was_made_of(
 
 
 def test_units_stand_in_the_names_of_what_has_one() -> None:
-    endings = {"ms": "_ms", "MiB": "_mib", "s": "_seconds"}
+    endings = {"ms": "_ms", "MiB": "_mib", "s": "_seconds", "W": "_watts", "J": "_joules"}
     for metric in METRICS.values():
         assert metric.name.endswith(endings.get(metric.unit, "")), metric.name
 

@@ -25,6 +25,7 @@ from deploytune.api.tuning import (
     TuningSpec,
 )
 from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.metrics import METRICS
 from deploytune.contract.models import Scalar
 from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.request import Resources
@@ -155,6 +156,19 @@ def _metrics_are_measured(spec: TuningSpec) -> None:
             raise InvalidTuningError(f"{path}.metric", rule, reference.metric)
 
 
+def _device_metrics_have_devices(spec: TuningSpec) -> None:
+    """Refuse a metric that the trials of some pool could not measure."""
+    without = [
+        number
+        for number, pool in enumerate(spec.node_pools)
+        if not pool.resources.to_resources().nvidia_devices
+    ]
+    for path, reference in _metrics(spec):
+        if without and METRICS[reference.metric].needs_device:
+            rule = f"needs nvidia.com/gpu in nodePools[{without[0]}].resources.accelerators"
+            raise InvalidTuningError(f"{path}.metric", rule, reference.metric)
+
+
 def _parameters_are_consumed(spec: TuningSpec) -> None:
     for path, parameter in _parameters(spec):
         if parameter.name not in TRIAL_PARAMETERS:
@@ -225,6 +239,7 @@ _ONE_MACHINE_RULES: tuple[Check, ...] = (_there_is_one_pool, _it_is_not_suspende
 _STOCK_RULES: tuple[Check, ...] = (
     _sources_are_supported,
     _metrics_are_measured,
+    _device_metrics_have_devices,
     _parameters_are_consumed,
     _values_are_taken,
     _models_can_be_chosen,

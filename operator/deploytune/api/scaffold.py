@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -67,7 +67,7 @@ def scaffold_tuning(
         _objective(objective, rate),
         _constraints(limits, rate),
         _search_space(model, surroundings),
-        _pools(surroundings),
+        _pools(surroundings, metrics),
         _budget(),
         _workload(model, surroundings),
         _loads(metrics, rate),
@@ -172,12 +172,14 @@ def _choice(
     yield f"        default: {default}"
 
 
-def _pools(surroundings: Surroundings) -> Iterator[str]:
+def _pools(surroundings: Surroundings, metrics: Iterable[MetricDefinition]) -> Iterator[str]:
     yield "  nodePools:"
     yield "    - name: local"
     yield "      resources:  # of one trial with its Triton; beyond this memory it is killed"
     yield f'        cpu: "{surroundings.cpus}"'
     yield "        memory: 4Gi"
+    if any(metric.needs_device for metric in metrics):
+        yield "        accelerators: {nvidia.com/gpu: 1}"
 
 
 def _budget() -> Iterator[str]:

@@ -168,7 +168,8 @@ class ResourcesSpec(ContractModel):
     accelerators: dict[QualifiedName, Annotated[int, Field(ge=1, le=64)]] = Field(
         default_factory=dict,
         max_length=8,
-        description="extended resources by name, such as nvidia.com/gpu: 1; a Pod's only",
+        description="extended resources by name, such as nvidia.com/gpu: 1; a trial that finds "
+        "fewer devices of NVIDIA does not run",
     )
 
     @property
@@ -176,11 +177,13 @@ class ResourcesSpec(ContractModel):
         """How many accelerators one trial holds."""
         return sum(self.accelerators.values())
 
-    def to_resources(self) -> Resources:
-        """Return the quantities as cores and bytes."""
+    def to_resources(self, *, shared_devices: bool = False) -> Resources:
+        """Return the quantities as cores and bytes; `shared_devices` may be used by others too."""
         return Resources(
             cpus=None if self.cpu is None else cores_of(self.cpu),
             memory_bytes=None if self.memory is None else bytes_of(self.memory),
+            accelerators=self.accelerators,
+            shared_devices=shared_devices,
         )
 
 
@@ -203,10 +206,10 @@ class NodePoolSpec(ContractModel):
         max_length=32,
         description="labels that a node of the pool carries; in a cluster only",
     )
-    tolerations: tuple[Toleration, ...] = Field(
-        default=(Toleration(key="nvidia.com/gpu", operator="Exists"),),
-        max_length=32,
-        description="taints that trials tolerate; by default that of GPU nodes",
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] | None = Field(
+        default=None,
+        description="taints that trials tolerate; if absent, those whose keys are the resources "
+        "in resources.accelerators, such as nvidia.com/gpu",
     )
     runtime_class_name: Name | None = Field(
         default=None, description="RuntimeClass of trial Pods, where the accelerator needs one"

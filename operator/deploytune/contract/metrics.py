@@ -42,6 +42,7 @@ class MetricDefinition:
     under_load: bool = False
     percentile: float | None = None
     needs_labels: bool = False
+    needs_device: bool = False
 
 
 def _latency(statistic: str, percentile: float | None, meaning: str) -> MetricDefinition:
@@ -54,6 +55,16 @@ def _latency(statistic: str, percentile: float | None, meaning: str) -> MetricDe
         meaning=meaning,
         under_load=True,
         percentile=percentile,
+    )
+
+
+def _of_device(
+    name: str, unit: str, better: Direction, scale: float, meaning: str, *, under_load: bool
+) -> MetricDefinition:
+    """Define what only a trial with an NVIDIA device measures; shares are seen as they are."""
+    transform = Transform.IDENTITY if unit == "share" else Transform.LOG
+    return MetricDefinition(
+        name, unit, better, scale, transform, meaning, under_load=under_load, needs_device=True
     )
 
 
@@ -120,6 +131,54 @@ _DEFINITIONS = (
         0.01,
         Transform.IDENTITY,
         "share of the scheduling periods of the measurement in which the CPU quota was spent",
+    ),
+    _of_device(
+        "gpu_memory_mib",
+        "MiB",
+        Direction.MINIMIZE,
+        64.0,
+        "peak memory of the trial's devices, what they held before it left out",
+        under_load=False,
+    ),
+    _of_device(
+        "gpu_utilisation",
+        "share",
+        Direction.MINIMIZE,
+        0.01,
+        "share of the time in which a kernel ran, mean of the devices",
+        under_load=True,
+    ),
+    _of_device(
+        "gpu_power_watts",
+        "W",
+        Direction.MINIMIZE,
+        1.0,
+        "mean power of all the trial's devices together",
+        under_load=True,
+    ),
+    _of_device(
+        "gpu_energy_per_inference_joules",
+        "J",
+        Direction.MINIMIZE,
+        0.001,
+        "energy of all the trial's devices over the inferences that Triton counted meanwhile",
+        under_load=True,
+    ),
+    _of_device(
+        "gpu_clock_share",
+        "share",
+        Direction.MAXIMIZE,
+        0.01,
+        "mean clock of the multiprocessors over their highest, under load, mean of the devices",
+        under_load=False,
+    ),
+    _of_device(
+        "gpu_throttled_share",
+        "share",
+        Direction.MINIMIZE,
+        0.01,
+        "share of the readings under load in which heat or power held a device's clocks down",
+        under_load=False,
     ),
 )
 

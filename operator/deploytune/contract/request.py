@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -23,6 +24,8 @@ SHARED_MEMORY_PREFIX_VARIABLE = "DEPLOYTUNE_SHM_PREFIX"
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 
+_NVIDIA_DEVICE = re.compile(r"nvidia\.com/(gpu|mig-)")
+
 
 class StageDeadlines(ContractModel):
     """Seconds each stage may take before the trial's own watchdog ends it as TimedOut."""
@@ -36,10 +39,23 @@ class StageDeadlines(ContractModel):
 
 
 class Resources(ContractModel):
-    """What a trial may use: CPUs (cores) and memory (bytes) of its whole process tree."""
+    """What a trial may use: CPUs (cores) and memory (bytes) of its whole process tree, and devices.
+
+    `accelerators` are the extended resources that were asked for, by name: a trial that finds fewer
+    devices must not run without them. `shared_devices` says that others may use them, too.
+    """
 
     cpus: float | None = Field(default=None, gt=0, le=4096)
     memory_bytes: int | None = Field(default=None, gt=0)
+    accelerators: dict[str, Annotated[int, Field(ge=1, le=64)]] = Field(
+        default_factory=dict, max_length=8
+    )
+    shared_devices: bool = False
+
+    @property
+    def nvidia_devices(self) -> int:
+        """How many GPUs of NVIDIA were asked for, whole ones and slices."""
+        return sum(n for name, n in self.accelerators.items() if _NVIDIA_DEVICE.match(name))
 
 
 class TrialRequest(ContractModel):

@@ -28,5 +28,5 @@ def build_request(tuning: DeploymentTuning, trial: TuningTrial, attempt: int) ->
         run_deadline_seconds=spec.trial.run_deadline_seconds,
         stage_deadlines=spec.trial.stage_deadlines_seconds,
         latency_abort_factor=spec.trial.latency_abort_factor,
-        resources=pool.resources.to_resources(),
+        resources=pool.resources.to_resources(shared_devices=pool.allow_shared_devices),
     )

@@ -18,6 +18,7 @@ def row(cells: Iterable[str]) -> str:
 def metric_row(metric: MetricDefinition) -> str:
     needs = ["a load"] if metric.under_load else []
     needs += ["evaluation data"] if metric.needs_labels else []
+    needs += ["an NVIDIA device"] if metric.needs_device else []
     return row(
         (
             f"`{metric.name}`",

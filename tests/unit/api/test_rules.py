@@ -160,6 +160,26 @@ def test_any_trial_program_needs(document: Document, expected: str) -> None:
             id="accuracy without data",
         ),
         pytest.param(
+            edited("spec.constraints[1]", {"metric": "gpu_memory_mib", "max": 8192}),
+            "spec.constraints[1].metric: needs nvidia.com/gpu in "
+            "nodePools[0].resources.accelerators, got 'gpu_memory_mib'",
+            id="a metric of devices without devices",
+        ),
+        pytest.param(
+            edited(
+                "spec.nodePools[1].resources.accelerators",
+                {"amd.com/gpu": 1},
+                edited(
+                    "spec.constraints[1]",
+                    {"metric": "gpu_memory_mib", "max": 8192},
+                    a_cluster_document(),
+                ),
+            ),
+            "spec.constraints[1].metric: needs nvidia.com/gpu in "
+            "nodePools[1].resources.accelerators, got 'gpu_memory_mib'",
+            id="a metric of devices in a pool of another vendor",
+        ),
+        pytest.param(
             plus(a_parameter("threads", [1])),
             f"{PARAMETERS}[4].name: must be one that a stage of the trial consumes: model, "
             "backend, precision, calibrationMethod, calibrationSamples, graphOptimization, "

@@ -76,6 +76,8 @@ def test_every_metric_may_be_limited_and_optimised(metric: str) -> None:
     limit = tuning.spec.constraints[0]
     upper = METRICS[metric].better is Direction.MINIMIZE
     assert ((limit.max, limit.min) if upper else (limit.min, limit.max)) == (0.5, None)
+    devices = tuning.spec.node_pools[0].resources.devices
+    assert int(METRICS[metric].needs_device) == devices
 
 
 def test_the_defaults_make_a_baseline() -> None:

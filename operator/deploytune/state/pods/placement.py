@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
+from deploytune.api.pod_template import Toleration
 from deploytune.api.tuning import NodePoolSpec, Placement
 from deploytune.state.pods.labels import TRIAL_PODS
 
 _NVIDIA = "nvidia.com/"
+_GPU = "nvidia.com/gpu"
 _SHARED_NAME = ".shared"
 _SHARING_STRATEGIES = ("time-slicing", "mps")
 _NOT_REPLICATED = ("0", "1")
@@ -38,8 +40,20 @@ def placement_of(pool: NodePoolSpec) -> dict[str, Any]:
 def _tolerations(pool: NodePoolSpec) -> list[dict[str, Any]]:
     return [
         toleration.model_dump(mode="json", by_alias=True, exclude_none=True)
-        for toleration in pool.tolerations
+        for toleration in _wanted_tolerations(pool)
     ]
+
+
+def _wanted_tolerations(pool: NodePoolSpec) -> Sequence[Toleration]:
+    """Return the pool's own, or those of the taints by which clusters keep others off devices.
+
+    Such a taint has the resource's name for its key; every slice and share of a device of NVIDIA
+    stands behind the one of the whole.
+    """
+    if pool.tolerations is not None:
+        return pool.tolerations
+    keys = (_GPU if name.startswith(_NVIDIA) else name for name in pool.resources.accelerators)
+    return [Toleration(key=key, operator="Exists") for key in dict.fromkeys(keys)]
 
 
 def _lost_node_tolerations(pool: NodePoolSpec) -> Iterator[dict[str, Any]]:
@@ -48,7 +62,7 @@ def _lost_node_tolerations(pool: NodePoolSpec) -> Iterator[dict[str, Any]]:
     Of several that match a taint the first counts: a pool that tolerates everything would keep its
     Pods on a lost node for ever. One that names the taint has its way.
     """
-    named = {toleration.key for toleration in pool.tolerations}
+    named = {toleration.key for toleration in _wanted_tolerations(pool)}
     for taint in (taint for taint in _LOST_NODE_TAINTS if taint not in named):
         yield {
             "key": taint,

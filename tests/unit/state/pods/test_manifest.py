@@ -151,6 +151,49 @@ def test_a_pool_that_names_the_taint_of_a_lost_node_has_its_way() -> None:
     assert [wanted] == named
 
 
+@pytest.mark.parametrize(
+    ("accelerators", "tolerated"),
+    [
+        pytest.param({"nvidia.com/gpu": 1}, ["nvidia.com/gpu"], id="a device"),
+        pytest.param({"nvidia.com/mig-1g.5gb": 2}, ["nvidia.com/gpu"], id="a slice of a device"),
+        pytest.param({"nvidia.com/gpu.shared": 1}, ["nvidia.com/gpu"], id="a share of a device"),
+        pytest.param({"amd.com/gpu": 1}, ["amd.com/gpu"], id="another vendor's device"),
+        pytest.param({}, [], id="no device, so that GPU nodes stay free of it"),
+    ],
+)
+def test_by_default_a_pod_tolerates_the_taint_of_what_it_asks_for(
+    accelerators: dict[str, int], tolerated: list[str]
+) -> None:
+    document = edited(f"{POOL}.resources.accelerators", accelerators, a_cluster_document())
+    tolerations = a_built_pod(document)["spec"]["tolerations"]
+
+    keys = [one["key"] for one in tolerations if "tolerationSeconds" not in one]
+    assert tolerated == keys
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param([], id="none"),
+        pytest.param([{"key": "sku", "operator": "Equal", "value": "gpu"}], id="others"),
+    ],
+)
+def test_tolerations_that_a_pool_names_are_all_it_has(own: list[Document]) -> None:
+    document = edited(f"{POOL}.tolerations", own, a_cluster_document())
+    tolerations = a_built_pod(document)["spec"]["tolerations"]
+
+    assert own == [one for one in tolerations if "tolerationSeconds" not in one]
+
+
+def test_the_trial_is_told_of_its_devices() -> None:
+    shared = edited(f"{POOL}.allowSharedDevices", True, a_cluster_document())
+    request = decode_request(expanded(variable(a_built_pod(shared), "DEPLOYTUNE_TRIAL")))
+
+    assert {"nvidia.com/gpu": 1} == dict(request.resources.accelerators)
+    assert 1 == request.resources.nvidia_devices
+    assert request.resources.shared_devices
+
+
 def test_one_per_node_keeps_away_from_every_trial_of_every_namespace() -> None:
     affinity = a_built_pod(a_cluster_document(), pool="a100")["spec"]["affinity"]
     (term,) = affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
