@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune_trial.failures import TrialFailure, crashed
+from deploytune_trial.failures import TrialFailure, failure_in_words
 from deploytune_trial.process_tree import is_alive, process_tree
 
 _LAUNCHER = Path(__file__).with_name("bound_to_parent.py")
@@ -110,8 +110,8 @@ def failure_of_exit(name: str, code: int, cause: Cause, last_words: str) -> Tria
         return TrialFailure(OutcomeKind.INFRASTRUCTURE, Cause.UNKNOWN_KILL, message)
     if number in set(signal.Signals):
         ended = f"{name} died of {signal.Signals(number).name}"
-        return crashed(Cause.ERROR, f"{ended}: {last_words}")
-    return crashed(cause, f"{name} ended with code {code}: {last_words}")
+        return failure_in_words(Cause.ERROR, f"{ended}: {last_words}")
+    return failure_in_words(cause, f"{name} ended with code {code}: {last_words}")
 
 
 def log_tail(log: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune_trial.error_texts import meaning_of
 
 _LONGEST_REASON = 500
 
@@ -25,6 +26,22 @@ class TrialFailure(Exception):  # noqa: N818 - a trial that fails is data, not a
 def crashed(cause: Cause, message: str) -> TrialFailure:
     """Return the failure of a configuration that does not work."""
     return TrialFailure(OutcomeKind.CRASHED, cause, message)
+
+
+def failure_in_words(cause: Cause, message: str, words: str | None = None) -> TrialFailure:
+    """Return the failure that `words` tell of, by default those of the `message`.
+
+    Where they have no meaning of their own it is a crash of that `cause`.
+    """
+    meaning = meaning_of(message if words is None else words)
+    if meaning is None:
+        return crashed(cause, message)
+    return TrialFailure(meaning.outcome, meaning.cause, message)
+
+
+def hardware_fault(message: str) -> TrialFailure:
+    """Return the failure of a device that is broken, missing or in others' use."""
+    return TrialFailure(OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT, message)
 
 
 def bad_parameter(name: str, rule: str, value: object = ...) -> TrialFailure:
@@ -47,14 +64,19 @@ def missing_dependency(what: str, remedy: str) -> TrialFailure:
 def failing_as(cause: Cause, what: str) -> Iterator[None]:
     """Turn whatever a library raises inside into a crash of that cause, `what` before its words.
 
-    Memory and disk that ran out keep their own causes; a TrialFailure passes as it is.
+    Words that have a meaning of their own keep it, as do memory and disk that ran out; a
+    TrialFailure passes as it is.
     """
     try:
         yield
     except TrialFailure:
         raise
     except Exception as error:
-        raise crashed(_own_cause(error) or cause, f"{what}: {first_line(error)}") from error
+        message = f"{what}: {first_line(error)}"
+        own = _own_cause(error)
+        if own is not None:
+            raise crashed(own, message) from error
+        raise failure_in_words(cause, message, str(error)) from error
 
 
 def first_line(error: BaseException) -> str:
@@ -64,8 +86,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _own_cause(error: Exception) -> Cause | None:
-    # ONNX Runtime and torch report a failed allocation in C++ as an ordinary error with this text.
-    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+    if isinstance(error, MemoryError):
         return Cause.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return Cause.DISK_FULL

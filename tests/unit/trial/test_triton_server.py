@@ -11,28 +11,14 @@ from pathlib import Path
 import pytest
 
 from deploytune.contract.errors import MachineError
-from deploytune.contract.outcomes import Cause
 from deploytune_trial.children import Children
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.triton.installation import Installation, find_triton
 from deploytune_trial.triton.ports import LOOPBACK, find_free_ports
-from deploytune_trial.triton.server import Counters, TritonServer, cause_of_text
+from deploytune_trial.triton.server import Counters, TritonServer
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
 UUID = "fffbaaf3-5c47-4240-ae8e-9e81d521dabf"
-
-
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        ("CUDA Error in allocate: 2 (out of memory)", Cause.OUT_OF_MEMORY),
-        ("std::bad_alloc", Cause.OUT_OF_MEMORY),
-        ("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find", Cause.UNSUPPORTED),
-        ("loading bloom into the room failed", Cause.SERVER_FAILED),
-    ],
-)
-def test_a_servers_words_have_a_cause(text: str, cause: Cause) -> None:
-    assert cause_of_text(text) is cause
 
 
 def test_counters_are_compared_with_an_earlier_reading() -> None:

@@ -17,9 +17,9 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from deploytune_trial.failures import TrialFailure, crashed, first_line
+from deploytune.contract.outcomes import Cause
+from deploytune_trial.failures import TrialFailure, failure_in_words, first_line
 from deploytune_trial.models.interface import Array, Arrays, ModelInterface
-from deploytune_trial.triton.server import cause_of_text
 
 _REJECTIONS = ("exceeds maximum queue size", "request timeout expired")
 
@@ -124,5 +124,5 @@ def _is_answered(call: asyncio.Future[Any]) -> bool:
 
 
 def _failure(error: InferenceServerException) -> TrialFailure:
-    text = first_line(error)
-    return crashed(cause_of_text(text), f"request failed: {text}")
+    message = f"request failed: {first_line(error)}"
+    return failure_in_words(Cause.SERVER_FAILED, message, str(error))

@@ -21,7 +21,7 @@ from typing import Any
 
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.children import Child, Children, failure_of_exit
-from deploytune_trial.failures import TrialFailure, crashed
+from deploytune_trial.failures import TrialFailure, crashed, failure_in_words
 from deploytune_trial.process_tree import has_dead_member
 from deploytune_trial.triton.installation import Installation
 from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_ports
@@ -31,17 +31,6 @@ _HTTP_TIMEOUT_SECONDS = 10
 _ENDING_POLLS = 20
 _PORT_ATTEMPTS = 3
 _PORT_TAKEN = "already in use"
-
-_CAUSES_BY_TEXT = (
-    (Cause.OUT_OF_MEMORY, "out of memory"),
-    (Cause.OUT_OF_MEMORY, "outofmemoryerror"),
-    (Cause.OUT_OF_MEMORY, "memoryerror"),
-    (Cause.OUT_OF_MEMORY, "bad_alloc"),
-    (Cause.OUT_OF_MEMORY, "cannot allocate memory"),
-    (Cause.UNSUPPORTED, "not_implemented"),
-    (Cause.UNSUPPORTED, "notimplemented"),
-    (Cause.UNSUPPORTED, "could not find an implementation"),
-)
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ class TritonServer:
                 if status == http.client.OK:
                     return
                 if reason := self._why_unavailable():
-                    raise crashed(cause_of_text(reason), f"model does not load: {reason}")
+                    raise failure_in_words(Cause.SERVER_FAILED, f"model does not load: {reason}")
             time.sleep(_POLL_SECONDS)
 
     def check_alive(self) -> None:
@@ -230,10 +219,3 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
     child = children.start(command, settings.scratch / "triton.log", environment)
     name = settings.shared_memory_prefix
     return TritonServer(child, name, settings.model, http_port, grpc_port)
-
-
-def cause_of_text(text: str) -> Cause:
-    """Return what a server's words mean; whole phrases only, since "bloom" has an OOM in it."""
-    lowered = text.lower()
-    causes = [cause for cause, phrase in _CAUSES_BY_TEXT if phrase in lowered]
-    return causes[0] if causes else Cause.SERVER_FAILED
