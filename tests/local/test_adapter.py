@@ -109,6 +109,15 @@ def test_a_trial_command_that_is_not_there_is_refused_before_anything_is_touched
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_trial_command_beside_the_tuning_is_found_from_the_folder_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "program").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+
+    local_options(Path(), trial_command=("./program",)).check()
+
+
 async def test_a_start_that_the_machine_refuses_is_one_line(tmp_path: Path) -> None:
     tuning, trial = local_tuning(), a_trial(0)
     async with LocalRuntime(tmp_path / "state", tuning, local_options(tmp_path)) as runtime:

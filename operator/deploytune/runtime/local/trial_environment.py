@@ -63,7 +63,7 @@ class LocalOptions:
             MachineError: names the command.
         """
         program = self.trial_command[0]
-        place = self.working_directory / program if os.sep in program else program
+        place = self.working_directory.absolute() / program if os.sep in program else program
         if shutil.which(str(place), path=self.variables.get("PATH")) is None:
             raise MachineError(f"trial command {program!r} must be an executable program")
 
