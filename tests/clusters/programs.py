@@ -36,3 +36,9 @@ def output_of(
         said = (done.stderr or done.stdout).strip()[-LONGEST_EXCERPT:]
         raise ClusterSetUpError(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
     return done.stdout
+
+
+def compile_go(source: Path, program: Path) -> None:
+    """Compile a Go file that needs the standard library alone into a program that needs nothing."""
+    command = ("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, source)
+    output_of(command, variables={"CGO_ENABLED": "0"})
