@@ -77,6 +77,7 @@ def a_request(**changes: Any) -> TrialRequest:
             accelerators={"nvidia.com/gpu": 1},
             shared_devices=True,
         ),
+        "measure_afresh": True,
     }
     return TrialRequest(**{**fields, **changes})
 

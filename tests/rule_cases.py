@@ -23,6 +23,7 @@ from deploytune.api.tuning import (
     NodePoolSpec,
     ParameterSpec,
     ResourcesSpec,
+    TrialSpec,
     TuningSpec,
 )
 from deploytune.contract.workload import LoadProfile
@@ -270,13 +271,24 @@ TEMPLATES: tuple[tuple[type, str, str, Document, Document], ...] = (
     (
         VolumeMount,
         "mountPath",
-        "may not lie in /dev, /proc, /sys, /tmp, /scratch",
+        "may not lie in /dev, /proc, /sys, /tmp, /scratch, /artefacts",
         {"volumes": AN_EMPTY, "volumeMounts": [SHARED_MEMORY]},
         {"volumes": AN_EMPTY, "volumeMounts": [OWN_FOLDER]},
     ),
 )
 for model, name, said, bad, good in TEMPLATES:
     case(model, name, said, TEMPLATE, bad=bad, good=good)
+
+A_CLAIM = {"name": "builds", "persistentVolumeClaim": {"claimName": "builds"}}
+READ_ONLY = {"name": "builds", "persistentVolumeClaim": {"claimName": "b", "readOnly": True}}
+case(
+    TrialSpec,
+    "artefactCache",
+    "must name a volume of podTemplate that is a persistentVolumeClaim, not readOnly",
+    "spec.trial",
+    bad={"artefactCache": {"volume": "builds"}, "podTemplate": {"volumes": [READ_ONLY]}},
+    good={"artefactCache": {"volume": "builds"}, "podTemplate": {"volumes": [A_CLAIM]}},
+)
 
 FROM_SECRET = {"secretKeyRef": {"name": "a", "key": "b"}}
 VARIABLES: tuple[tuple[type, str, str, Document, Document], ...] = (

@@ -74,6 +74,8 @@ async def test_a_trial_is_given_what_the_contract_names(tmp_path: Path) -> None:
             "trial_command": (sys.executable, "-I", "-S", "-c", _SHOW),
             "working_directory": folder,
             "ports": "9000-9010",
+            "artefact_cache": tmp_path / "artefacts",
+            "artefact_cache_bytes": 2**30,
             "variables": variables,
         },
     )
@@ -85,6 +87,8 @@ async def test_a_trial_is_given_what_the_contract_names(tmp_path: Path) -> None:
     assert str(state / "attempts/tune-0-0/scratch") == shown["DEPLOYTUNE_SCRATCH"]
     assert str(tmp_path / "deploytune.measure.lock") == shown["DEPLOYTUNE_MEASURE_LOCK"]
     assert "9000-9010" == shown["DEPLOYTUNE_PORTS"]
+    assert str(tmp_path / "artefacts") == shown["DEPLOYTUNE_ARTEFACT_CACHE"]
+    assert str(2**30) == shown["DEPLOYTUNE_ARTEFACT_CACHE_BYTES"]
     assert shown["DEPLOYTUNE_SHM_PREFIX"].startswith("deploytune-")
     assert "DEPLOYTUNE_REPOSITORY" not in shown
     assert f"{Path.cwd() / 'a'}:{Path.cwd() / 'b'}" == shown["PYTHONPATH"]

@@ -14,12 +14,17 @@ from deploytune_trial.children import Child, Children, failure_of_exit
 _BUILD_MODULE = "deploytune_trial.build"
 
 
+def build_folder(scratch: Path) -> Path:
+    """Return where in a trial's scratch folder its build lies."""
+    return scratch / "build"
+
+
 class BuildingChild:
     """A build that runs."""
 
     def __init__(self, request: TrialRequest, scratch: Path, children: Children) -> None:
         """Start it; its request, its log and its results lie in `scratch`."""
-        self._folder = scratch / "build"
+        self._folder = build_folder(scratch)
         self._folder.mkdir(parents=True, exist_ok=True)
         request_file = scratch / "request.json"
         request_file.write_text(encode_request(request))

@@ -11,6 +11,8 @@ from typing import Self
 
 from deploytune.contract.errors import TrialContractError
 from deploytune.contract.request import (
+    ARTEFACT_CACHE_BYTES_VARIABLE,
+    ARTEFACT_CACHE_VARIABLE,
     MEASURE_LOCK_VARIABLE,
     PORTS_VARIABLE,
     REPOSITORY_VARIABLE,
@@ -22,6 +24,7 @@ from deploytune.contract.request import (
 
 _TERMINATION_LOG = "/dev/termination-log"
 _LAST_PORT = 65535
+_CACHE_BYTES = 10 * 2**30
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,15 @@ class TrialEnvironment:
     ports: range | None
     repository: Path | None
     shared_memory_prefix: str
+    artefact_cache: Path | None
+    artefact_cache_bytes: int
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
         """Read the variables; a scratch folder is made where none was given.
 
         Raises:
-            TrialContractError: the request is missing, or the ports are no range.
+            TrialContractError: the request is missing, or a number is none.
         """
         if REQUEST_VARIABLE not in variables:
             raise TrialContractError(f"{REQUEST_VARIABLE}: must be set to a request")
@@ -59,11 +64,20 @@ class TrialEnvironment:
             shared_memory_prefix=variables.get(
                 SHARED_MEMORY_PREFIX_VARIABLE, f"deploytune-{os.getpid()}-"
             ),
+            artefact_cache=_path(variables, ARTEFACT_CACHE_VARIABLE),
+            artefact_cache_bytes=_read_bytes(variables, ARTEFACT_CACHE_BYTES_VARIABLE),
         )
 
 
 def _path(variables: Mapping[str, str], name: str) -> Path | None:
     return Path(variables[name]).absolute() if variables.get(name) else None
+
+
+def _read_bytes(variables: Mapping[str, str], name: str) -> int:
+    text = variables.get(name) or str(_CACHE_BYTES)
+    if not text.isdecimal():
+        raise TrialContractError(f"{name}: must be a number of bytes, got {text!r}")
+    return int(text)
 
 
 def read_ports(text: str | None) -> range | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from deploytune.contract.outcomes import Cause
 from deploytune.contract.request import TrialRequest
@@ -42,6 +43,10 @@ class Serving:
             intra_op_threads=_integer(request, "intraOpThreads", max(1, int(cpus))),
             allow_spinning=cpus >= _FEWEST_SPINNING_CPUS,
         )
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a served model reads of it, over what its build was proved with."""
+        return {"intra_op_threads": self.intra_op_threads, "allow_spinning": self.allow_spinning}
 
 
 def _max_batch_size(request: TrialRequest, interface: ModelInterface) -> int:

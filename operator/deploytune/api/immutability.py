@@ -64,7 +64,10 @@ IMMUTABLE: Rules = {
         *map(_is_immutable, ("resources", "placement", "allowSharedDevices")),
         *map(_is_immutable_if_set, ("runtimeClassName", "maxParallelTrials")),
     ),
-    TrialSpec: tuple(map(_is_immutable, ("imagePullPolicy", "latencyAbortFactor"))),
+    TrialSpec: (
+        *map(_is_immutable, ("imagePullPolicy", "latencyAbortFactor")),
+        _is_immutable_if_set("artefactCache"),
+    ),
     PodTemplateSpec: (
         *map(_is_immutable, ("labels", "annotations", "volumes", "volumeMounts", "env")),
         *map(_is_immutable_if_set, ("runAsUser", "fsGroup")),

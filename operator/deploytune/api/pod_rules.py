@@ -18,9 +18,9 @@ from deploytune.api.pod_template import (
     Toleration,
 )
 from deploytune.api.pod_volumes import ProjectionSource, VolumeMount, VolumeSpec
-from deploytune.api.tuning import NodePoolSpec, ResourcesSpec
+from deploytune.api.tuning import NodePoolSpec, ResourcesSpec, TrialSpec
 
-_RESERVED_ROOTS = ("/dev", "/proc", "/sys", "/tmp", "/scratch")  # noqa: S108 - of the container
+_RESERVED_ROOTS = ("/dev", "/proc", "/sys", "/tmp", "/scratch", "/artefacts")  # noqa: S108 - of the container
 _OWN_VOLUMES = "deploytune-"
 _OWN_VARIABLES = "DEPLOYTUNE_"
 
@@ -42,6 +42,14 @@ def _quoted(words: tuple[str, ...]) -> str:
 
 def _lies_in(path: str, root: str) -> bool:
     return path == root or path.startswith(f"{root}/")
+
+
+def _has_volume_for_cache(trial: TrialSpec) -> bool:
+    if trial.artefact_cache is None:
+        return True
+    claims = {volume.name: volume.persistent_volume_claim for volume in trial.pod_template.volumes}
+    claim = claims.get(trial.artefact_cache.volume)
+    return claim is not None and not claim.read_only
 
 
 def _keys_match(field: str, words: str, pattern: str) -> Rule:
@@ -122,6 +130,16 @@ POD_RULES: Rules = {
                 {mount.name for mount in template.volume_mounts}
                 <= {volume.name for volume in template.volumes}
             ),
+        ),
+    ),
+    TrialSpec: (
+        Rule(
+            "artefactCache",
+            "must name a volume of podTemplate that is a persistentVolumeClaim, not readOnly",
+            "!has(self.artefactCache) || self.podTemplate.volumes.exists(v, "
+            "v.name == self.artefactCache.volume && has(v.persistentVolumeClaim) && "
+            "!v.persistentVolumeClaim.readOnly)",
+            _has_volume_for_cache,
         ),
     ),
     VolumeSpec: (

@@ -174,7 +174,7 @@ class VolumeMount(ContractModel):
 
     name: Name = Field(description="name of the volume")
     mount_path: AbsolutePath = Field(
-        description="absolute path; not in /dev, /proc, /sys, /tmp or /scratch"
+        description="absolute path; not in /dev, /proc, /sys, /tmp, /scratch, /artefacts"
     )
     read_only: bool = Field(default=False, description="whether the trial may not write")
     sub_path: RelativePath | None = Field(

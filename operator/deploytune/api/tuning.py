@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from deploytune.api.artefact_cache import ArtefactCacheSpec
 from deploytune.api.pod_template import (
     LabelKey,
     LabelValue,
@@ -302,6 +303,9 @@ class TrialSpec(ContractModel):
     )
     pod_template: PodTemplateSpec = Field(
         default=PodTemplateSpec(), description="what else trial Pods carry"
+    )
+    artefact_cache: ArtefactCacheSpec | None = Field(
+        default=None, description="where trials keep builds for each other; nowhere if absent"
     )
     run_deadline_seconds: Seconds = Field(
         default=3600.0, description="seconds all stages of a trial may take together"

@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploytune.contract.errors import MachineError
 from deploytune.contract.request import PORTS_VARIABLE
 
 if TYPE_CHECKING:
+    from deploytune.api.tuning import DeploymentTuning
     from deploytune.runtime.local.trial_environment import LocalOptions
 
 
@@ -20,6 +22,36 @@ def add_ports_argument(parser: argparse.ArgumentParser) -> None:
     """Add the ports of trials."""
     parser.add_argument(
         "--ports", metavar="FIRST-LAST", help="ports that Triton may use; default: any free"
+    )
+
+
+def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where trials keep builds for each other."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--artefact-cache",
+        type=Path,
+        metavar="DIR",
+        help="where trials keep builds for each other, also those of other tunings; default: DIR "
+        "of --state with -artefacts appended",
+    )
+    group.add_argument(
+        "--no-artefact-cache", action="store_true", help="let every trial build for itself"
+    )
+
+
+def with_cache(
+    chosen: LocalOptions, tuning: DeploymentTuning, options: argparse.Namespace, default: Path
+) -> LocalOptions:
+    """Return the options with the artefact cache that the command line and the tuning ask for."""
+    from deploytune.api.artefact_cache import size_limit_bytes
+
+    if options.no_artefact_cache:
+        return chosen
+    return replace(
+        chosen,
+        artefact_cache=options.artefact_cache or default,
+        artefact_cache_bytes=size_limit_bytes(tuning.spec.trial.artefact_cache),
     )
 
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.cli.local_trials import (
+    add_cache_arguments,
     add_ports_argument,
     check_stock_trial_runs,
     local_options,
+    with_cache,
 )
 from deploytune.cli.tuning_files import add_tuning_arguments, default_state, read_tuning
 from deploytune.contract.errors import MachineError
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the answer goes: status.yaml and model_repository; default: DIR of --state "
         "with -answer appended",
     )
+    add_cache_arguments(parser)
     parser.add_argument("--parallel", type=_at_least_one, metavar="N", help="trials at a time")
     parser.add_argument("--seed", type=int, metavar="N", help="instead of spec.algorithm.seed")
     add_ports_argument(parser)
@@ -78,7 +81,7 @@ def _tune(
     console.print(f"{tuning.metadata.name}: trials in {state}", soft_wrap=True)
     try:
         status, repository = asyncio.run(
-            _run_interruptibly(tuning, state, local_options(options, options.parallel), console)
+            _run_interruptibly(tuning, state, _local_options(tuning, state, options), console)
         )
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; the same command goes on where this one stopped")
@@ -87,6 +90,14 @@ def _tune(
 
     write_answer(output, tuning, status, repository)
     return _tell(tuning, status, None if repository is None else output, console)
+
+
+def _local_options(
+    tuning: DeploymentTuning, state: Path, options: argparse.Namespace
+) -> LocalOptions:
+    chosen = local_options(options, options.parallel)
+    beside = state.with_name(f"{state.name}-artefacts")
+    return with_cache(chosen, tuning, options, default=beside)
 
 
 async def _run_interruptibly(

@@ -21,6 +21,8 @@ MEASURE_LOCK_VARIABLE = "DEPLOYTUNE_MEASURE_LOCK"
 PORTS_VARIABLE = "DEPLOYTUNE_PORTS"
 REPOSITORY_VARIABLE = "DEPLOYTUNE_REPOSITORY"
 SHARED_MEMORY_PREFIX_VARIABLE = "DEPLOYTUNE_SHM_PREFIX"
+ARTEFACT_CACHE_VARIABLE = "DEPLOYTUNE_ARTEFACT_CACHE"
+ARTEFACT_CACHE_BYTES_VARIABLE = "DEPLOYTUNE_ARTEFACT_CACHE_BYTES"
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
 
@@ -63,7 +65,8 @@ class TrialRequest(ContractModel):
 
     `limits` and `objectives` hold metric keys (`metric@load`): all of them must be measured.
     `run_deadline_seconds` bounds all stages together, time spent waiting for the machine's
-    measurement lock not counted.
+    measurement lock not counted. `measure_afresh` asks for every figure to be measured again,
+    whatever earlier trials have found of the same build.
     """
 
     version: int = CONTRACT_VERSION
@@ -79,3 +82,4 @@ class TrialRequest(ContractModel):
     stage_deadlines: StageDeadlines = StageDeadlines()
     latency_abort_factor: float = Field(default=5.0, gt=1, le=1000)
     resources: Resources = Resources()
+    measure_afresh: bool = False

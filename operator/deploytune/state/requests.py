@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploytune.api.trial import TuningTrial
+from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.limits import Limit
 from deploytune.contract.request import TrialRequest
@@ -29,4 +29,5 @@ def build_request(tuning: DeploymentTuning, trial: TuningTrial, attempt: int) ->
         stage_deadlines=spec.trial.stage_deadlines_seconds,
         latency_abort_factor=spec.trial.latency_abort_factor,
         resources=pool.resources.to_resources(shared_devices=pool.allow_shared_devices),
+        measure_afresh=trial.spec.purpose is Purpose.CONFIRM,
     )

@@ -44,3 +44,19 @@ def test_ports_must_be_a_range(ports: str) -> None:
 def test_a_request_must_be_there() -> None:
     with pytest.raises(TrialContractError, match="DEPLOYTUNE_TRIAL: must be set"):
         TrialEnvironment.read({})
+
+
+def test_the_artefact_cache_has_a_limit_even_if_none_is_given(tmp_path: Path) -> None:
+    said = {"DEPLOYTUNE_TRIAL": "{}", "DEPLOYTUNE_SCRATCH": str(tmp_path)}
+    assert TrialEnvironment.read(said).artefact_cache is None
+
+    environment = TrialEnvironment.read({**said, "DEPLOYTUNE_ARTEFACT_CACHE": "/artefacts"})
+
+    assert environment.artefact_cache == Path("/artefacts")
+    assert environment.artefact_cache_bytes == 10 * 2**30
+
+
+def test_the_limit_of_the_cache_must_be_a_number(tmp_path: Path) -> None:
+    said = {"DEPLOYTUNE_SCRATCH": str(tmp_path), "DEPLOYTUNE_ARTEFACT_CACHE_BYTES": "10Gi"}
+    with pytest.raises(TrialContractError, match="CACHE_BYTES: must be a number of bytes"):
+        TrialEnvironment.read({"DEPLOYTUNE_TRIAL": "{}", **said})

@@ -57,8 +57,8 @@ WORDS = {
         "Requested amount of GPU memory (4294967296 bytes) could not be allocated.",
         (
             "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while "
-            "running Conv node. BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate memory for "
-            "requested buffer of size 8388608000"
+            "running Conv node. BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate "
+            "memory for requested buffer of size 8388608000"
         ),
         "Available memory of 1024 is smaller than requested bytes of 2048",
         "CUDA failure 2: out of memory ; GPU=0",

@@ -52,6 +52,11 @@ class ModelEntry:
     request_batch: int
     native: NativeOnnx | None = None
 
+    @property
+    def served_by(self) -> str:
+        """The backend of Triton that runs it."""
+        return PYTHON_BACKEND if self.native is None else "onnxruntime"
+
 
 def build_configuration(entry: ModelEntry) -> str:
     """Return the text of `config.pbtxt`."""

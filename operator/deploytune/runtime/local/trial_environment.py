@@ -15,6 +15,8 @@ from pathlib import Path
 from deploytune.contract.codec import encode_request
 from deploytune.contract.errors import MachineError
 from deploytune.contract.request import (
+    ARTEFACT_CACHE_BYTES_VARIABLE,
+    ARTEFACT_CACHE_VARIABLE,
     MEASURE_LOCK_VARIABLE,
     PORTS_VARIABLE,
     REQUEST_VARIABLE,
@@ -43,8 +45,9 @@ class LocalOptions:
     """How trials run on this machine.
 
     `working_directory` is the tuning file's folder: the workload's relative paths start there.
-    `ports` is `FIRST-LAST`. The guard ends a trial that is `deadline_margin_seconds` past its run
-    deadline, for the trial's own watchdog comes first, and kills it `grace_seconds` after SIGTERM.
+    `ports` is `FIRST-LAST`. Without an `artefact_cache` every trial builds for itself. The guard
+    ends a trial that is `deadline_margin_seconds` past its run deadline, for the trial's own
+    watchdog comes first, and kills it `grace_seconds` after SIGTERM.
     """
 
     working_directory: Path
@@ -52,6 +55,8 @@ class LocalOptions:
     parallel_trials: int | None = None
     ports: str | None = None
     memory_enforcement: MemoryEnforcement = MemoryEnforcement.BEST
+    artefact_cache: Path | None = None
+    artefact_cache_bytes: int = 0
     deadline_margin_seconds: float = 5.0
     grace_seconds: float = 10.0
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -104,6 +109,9 @@ def build_environment(
         MEASURE_LOCK_VARIABLE: str(measure_lock(options.variables)),
         SHARED_MEMORY_PREFIX_VARIABLE: orders.shared_memory_prefix,
     }
+    if options.artefact_cache is not None:
+        environment[ARTEFACT_CACHE_VARIABLE] = str(options.artefact_cache.absolute())
+        environment[ARTEFACT_CACHE_BYTES_VARIABLE] = str(options.artefact_cache_bytes)
     if options.ports is not None:
         environment[PORTS_VARIABLE] = options.ports
     if environment.get("PYTHONPATH"):  # the trial runs in another folder

@@ -12,12 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deploytune.api.artefact_cache import ArtefactCacheSpec, size_limit_bytes
 from deploytune.api.pod_template import PodTemplateSpec
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import API_VERSION, DeploymentTuning, NodePoolSpec, ResourcesSpec
 from deploytune.contract.codec import encode_request
 from deploytune.contract.models import ContractModel
-from deploytune.contract.request import REQUEST_VARIABLE, SCRATCH_VARIABLE, TrialRequest
+from deploytune.contract.request import (
+    ARTEFACT_CACHE_BYTES_VARIABLE,
+    ARTEFACT_CACHE_VARIABLE,
+    REQUEST_VARIABLE,
+    SCRATCH_VARIABLE,
+    TrialRequest,
+)
 from deploytune.state.pods.images import image_of
 from deploytune.state.pods.labels import (
     CONTAINER,
@@ -36,6 +43,9 @@ DEADLINE_MARGIN_SECONDS = 60
 """What a Pod's deadline allows for its sandbox, its volumes and its end."""
 
 SCRATCH = "/scratch"
+ARTEFACTS = "/artefacts"
+_CACHE_FOLDER = "deploytune-artefacts"
+"""In the volume, which may hold other things too."""
 
 _UNDISTURBED = {
     "karpenter.sh/do-not-disrupt": "true",
@@ -134,6 +144,7 @@ def _container(
     tuning: DeploymentTuning, pool: NodePoolSpec, request: TrialRequest, options: PodOptions
 ) -> dict[str, Any]:
     template = tuning.spec.trial.pod_template
+    cache = tuning.spec.trial.artefact_cache
     amounts = _amounts(pool.resources)
     return {
         "name": CONTAINER,
@@ -142,10 +153,15 @@ def _container(
         "env": [
             *_dumped(template.env),
             {"name": SCRATCH_VARIABLE, "value": SCRATCH},
+            *_cache_variables(cache),
             {"name": REQUEST_VARIABLE, "value": _literal(encode_request(request))},
         ],
         "resources": {"requests": amounts, "limits": amounts},
-        "volumeMounts": [*_dumped(template.volume_mounts), *_own_mounts()],
+        "volumeMounts": [
+            *_dumped(template.volume_mounts),
+            *_own_mounts(),
+            *([{"name": cache.volume, "mountPath": ARTEFACTS}] if cache else ()),
+        ],
         "terminationMessagePolicy": "File",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -153,6 +169,15 @@ def _container(
             "readOnlyRootFilesystem": True,
         },
     }
+
+
+def _cache_variables(cache: ArtefactCacheSpec | None) -> list[dict[str, str]]:
+    if cache is None:
+        return []
+    return [
+        {"name": ARTEFACT_CACHE_VARIABLE, "value": f"{ARTEFACTS}/{_CACHE_FOLDER}"},
+        {"name": ARTEFACT_CACHE_BYTES_VARIABLE, "value": str(size_limit_bytes(cache))},
+    ]
 
 
 def _amounts(resources: ResourcesSpec) -> dict[str, str]:

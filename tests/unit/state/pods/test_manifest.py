@@ -393,6 +393,26 @@ def test_without_a_pod_template_the_pod_is_restricted_too() -> None:
     assert why_not_restricted(a_built_pod(without(TEMPLATE, a_cluster_document()))) == []
 
 
+def test_the_artefact_cache_is_mounted_and_named_to_the_trial() -> None:
+    trial = {
+        "artefactCache": {"volume": "builds", "sizeLimit": "2Gi"},
+        "podTemplate": {
+            "volumes": [{"name": "builds", "persistentVolumeClaim": {"claimName": "builds"}}]
+        },
+    }
+    pod = a_built_pod(edited("spec.trial", trial))
+
+    mounts = {one["name"]: one["mountPath"] for one in container_of(pod)["volumeMounts"]}
+    assert mounts["builds"] == "/artefacts"
+    assert variable(pod, "DEPLOYTUNE_ARTEFACT_CACHE") == "/artefacts/deploytune-artefacts"
+    assert variable(pod, "DEPLOYTUNE_ARTEFACT_CACHE_BYTES") == str(2 * 2**30)
+
+
+def test_without_a_cache_the_trial_hears_of_none() -> None:
+    names = {one["name"] for one in container_of(a_built_pod(a_cluster_document()))["env"]}
+    assert "DEPLOYTUNE_ARTEFACT_CACHE" not in names
+
+
 if __name__ == "__main__":
     golden = a_built_pod(in_a_namespace(a_cluster_document()))
     GOLDEN.write_text(json.dumps(golden, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,1 @@
+"""Builds that are kept for later trials, and what is known of them; see `entries`."""

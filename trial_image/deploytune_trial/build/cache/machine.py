@@ -1,0 +1,94 @@
+"""What a built variant is tied to beside its inputs: this machine's devices and its libraries.
+
+An engine holds on the product and the driver it was built with; code that a compiler made for one
+CPU may not run on another. Where the management library of the GPUs is missing there are none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_DISTRIBUTIONS = (
+    "deploytune",
+    "ml_dtypes",
+    "numpy",
+    "nvidia-modelopt",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxscript",
+    "tensorrt",
+    "torch",
+    "torchao",
+)
+_IMAGE_VERSIONS = ("CUDA_VERSION", "NVIDIA_TRITON_SERVER_VERSION", "TENSORRT_VERSION")
+"""Variables in which NVIDIA's images say what they hold beside Python packages."""
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of what builds and runs variants, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {**found, **{name: os.environ[name] for name in _IMAGE_VERSIONS if name in os.environ}}
+
+
+@cache
+def devices() -> dict[str, str | list[str]]:
+    """Return the CPU, and the products of the GPUs with their driver."""
+    return {**cpu_of(_CPU_INFO.read_text()), **_gpus()}
+
+
+def has_gpu() -> bool:
+    """Tell whether this process sees a GPU."""
+    return "gpus" in devices()
+
+
+def cpu_of(cpu_info: str) -> dict[str, str]:
+    """Return the CPU that a text such as /proc/cpuinfo describes, by its name and its abilities."""
+    first = cpu_info.partition("\n\n")[0].splitlines()
+    fields = {
+        name.strip(): value.strip()
+        for name, colon, value in (line.partition(":") for line in first)
+        if colon
+    }
+    abilities = sorted(fields.get("flags", fields.get("Features", "")).split())
+    return {
+        "cpu": fields.get("model name", platform.machine()),
+        "cpuAbilities": hashlib.sha256(" ".join(abilities).encode()).hexdigest(),
+    }
+
+
+def _gpus() -> dict[str, str | list[str]]:
+    try:
+        import pynvml
+    except ModuleNotFoundError:
+        return {}
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return {}
+    try:
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(number)
+            for number in range(pynvml.nvmlDeviceGetCount())
+        ]
+        products = [pynvml.nvmlDeviceGetName(handle) for handle in handles]
+        driver = pynvml.nvmlSystemGetDriverVersion()
+    except pynvml.NVMLError as error:
+        # Sure to be unlike every other machine: nothing is shared that cannot be told apart.
+        products, driver = [f"unknown ({error})"], f"{os.getpid()}@{sys.maxsize}"
+    finally:
+        pynvml.nvmlShutdown()
+    return {"gpus": products, "driver": driver} if products else {}
