@@ -41,6 +41,10 @@ class Findings:
         self.figures.update(figures_by_key(result))
         self.facts.update(_facts_of(result))
 
+    def add_values(self, values: Mapping[str, float]) -> None:
+        """Take in figures without an interval."""
+        self.figures.update({key: Figure(value) for key, value in values.items()})
+
 
 @dataclass(frozen=True)
 class Verdict:

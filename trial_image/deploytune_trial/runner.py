@@ -20,6 +20,7 @@ from deploytune.contract.stages import Stage
 from deploytune.contract.workload import LoadProfile
 from deploytune_trial.build.artefacts import Artefact
 from deploytune_trial.building_child import BuildingChild, build_folder
+from deploytune_trial.devices.claims import claim_devices
 from deploytune_trial.evaluation_data import EVALUATION_FIELD, read_samples
 from deploytune_trial.failures import TrialFailure, failing_as
 from deploytune_trial.kept_builds import KeptBuilds
@@ -76,6 +77,7 @@ def run_stages(trial: Trial) -> NoReturn:
 
 
 def _run(trial: Trial) -> None:
+    _claim_devices(trial)
     installation = _check_machine(trial)
     model = load_model(trial.request)
     kept = KeptBuilds(trial.request, trial.findings.facts)
@@ -92,6 +94,19 @@ def _run(trial: Trial) -> None:
         version = str(trial.findings.facts["tritonVersion"])
         readme = serving_instructions(trial.request, served.entry, version)
         keep_repository(_repository(trial), trial.environment.repository, readme)
+
+
+def _claim_devices(trial: Trial) -> None:
+    """Take the devices that were promised before anything else touches them.
+
+    On a machine of one's own, where measurements take turns, others may hold a device meanwhile.
+    """
+    is_shared = trial.request.resources.shared_devices
+    is_own_machine = trial.environment.measure_lock is not None
+    trial.devices = claim_devices(trial.request, may_be_shared=is_shared or is_own_machine)
+    trial.findings.facts.update(trial.devices.facts())
+    trial.devices.show_to_children()
+    trial.devices.watch(trial.fail)
 
 
 def _check_machine(trial: Trial) -> Installation:
@@ -144,6 +159,7 @@ def _serve(
     kept: KeptBuilds,
 ) -> Served:
     trial.stages.enter(Stage.SERVE)
+    trial.devices.begin_serving()
     request = trial.request
     serving = _serving(trial, artefact.interface)
     native = None
@@ -196,6 +212,7 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
             _measure(trial, session)
         finally:
             trial.findings.figures["server_memory_mib"] = Figure(memory.peak_mib)
+            trial.findings.add_values(trial.devices.figures())
 
 
 def _verify(trial: Trial, served: Served, batch: Arrays) -> None:
@@ -239,8 +256,11 @@ def _measure(trial: Trial, session: MeasureSession) -> None:
     trial.stages.enter(Stage.MEASURE)
     before = trial.group.scheduling()
     for profile in trial.request.workload.loads:
-        result = session.measure(profile)
+        with trial.devices.under_load() as seen:
+            result = session.measure(profile)
         trial.findings.add_result(result)
+        inferences = result.counted.inferences
+        trial.findings.add_values(trial.devices.figures_of_load(profile.name, seen, inferences))
         share = trial.group.scheduling().throttled_share_since(before)
         trial.findings.figures["cpu_throttled_share"] = Figure(share)
         if result.run.is_hopeless:

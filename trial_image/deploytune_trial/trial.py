@@ -21,6 +21,7 @@ from deploytune.contract.report import TrialReport
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.cgroup import ControlGroup
 from deploytune_trial.children import Children, log_tail
+from deploytune_trial.devices.claims import NO_DEVICES
 from deploytune_trial.environment import TrialEnvironment
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.report import Findings, Verdict, build_bare_report, build_report
@@ -48,6 +49,7 @@ class Trial:
         self.termination = termination
         self.findings = Findings()
         self.children = Children()
+        self.devices = NO_DEVICES
         self.group = ControlGroup()
         self._oom_kills_before = self.group.oom_kills()
         self._end = threading.Lock()
@@ -67,9 +69,10 @@ class Trial:
             os._exit(code)
 
     def fail(self, failure: TrialFailure) -> NoReturn:
-        """End the trial as a failure says, or as memory does if that was behind it."""
+        """End the trial as a failure says, or as memory or a device if that was behind it."""
         if failure.outcome is not OutcomeKind.MISCONFIGURED:
             self._conclude_if_out_of_memory(failure.message)
+            self._conclude_if_device_broke(failure)
         self.conclude(Verdict(failure.outcome, failure.cause, failure.message))
 
     def expire(self, expiry: Expiry) -> NoReturn:
@@ -77,6 +80,7 @@ class Trial:
         words = self._last_words()
         message = f"{expiry}; last words: {words}" if words else str(expiry)
         self._conclude_if_out_of_memory(message)
+        self._conclude_if_device_broke(TrialFailure(OutcomeKind.TIMED_OUT, expiry.cause, message))
         self.conclude(Verdict(OutcomeKind.TIMED_OUT, expiry.cause, message))
 
     def interrupt(self, number: signal.Signals) -> NoReturn:
@@ -89,6 +93,7 @@ class Trial:
         return self.group.oom_kills() - self._oom_kills_before
 
     def _report(self, verdict: Verdict) -> TrialReport:
+        self.findings.facts.update(self.devices.facts())
         try:
             return build_report(self.request, self.stages, self.findings, verdict)
         except ValueError as error:  # a number that is none, say
@@ -99,6 +104,14 @@ class Trial:
         if kills > 0:
             said = f"the kernel killed {kills} of its processes for memory; {message}"
             self.conclude(Verdict(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY, said))
+
+    def _conclude_if_device_broke(self, failure: TrialFailure) -> None:
+        if failure.cause is Cause.HARDWARE_FAULT:
+            return
+        fault = self.devices.fault_behind()
+        if fault is not None:
+            said = f"{fault.message}; {failure.message}"
+            self.conclude(Verdict(fault.outcome, fault.cause, said))
 
     def _last_words(self) -> str:
         """Return what the log of the stage's child ends with."""
