@@ -143,7 +143,7 @@ def test_an_operator_whose_lease_is_taken_ends_and_says_so(
 def test_an_api_server_that_is_down_for_a_minute_costs_no_restart(
     control_plane: ControlPlane, kubectl: Kubectl, operator: OperatorProcess
 ) -> None:
-    kubectl.apply(a_document(max_trials=20))
+    kubectl.apply(a_document(max_trials=8))
     eventually(lambda: len(kubectl.items("tuningtrials")) > 2, "some trials")
     control_plane.api_server.stop()
     back = time.monotonic() + OUTAGE_SECONDS
@@ -156,14 +156,14 @@ def test_an_api_server_that_is_down_for_a_minute_costs_no_restart(
     tuning = until_finished(kubectl, seconds=90)
 
     assert operator.is_running
-    assert 21 == tuning["status"]["trials"]
+    assert 9 == tuning["status"]["trials"]
 
 
 @pytest.mark.timeout(240)
 def test_an_etcd_that_restarts_costs_no_restart(
     control_plane: ControlPlane, kubectl: Kubectl, operator: OperatorProcess
 ) -> None:
-    kubectl.apply(a_document(max_trials=20))
+    kubectl.apply(a_document(max_trials=8))
     eventually(lambda: len(kubectl.items("tuningtrials")) > 2, "some trials")
     control_plane.etcd.kill()
     control_plane.etcd.start()
@@ -172,7 +172,7 @@ def test_an_etcd_that_restarts_costs_no_restart(
     tuning = until_finished(kubectl, seconds=90)
 
     assert operator.is_running
-    assert 21 == tuning["status"]["trials"]
+    assert 9 == tuning["status"]["trials"]
 
 
 @pytest.mark.usefixtures("operator")

@@ -44,6 +44,7 @@ class ControlPlane:
         self.programs = programs
         self.ports = ports
         self._components: list[Component] = []
+        self._controllers: list[Component] = []
         self.authority = CertificateAuthority(state / "pki")
         self._trust = ssl.create_default_context(cafile=self.authority.own.certificate)
         (state / "log").mkdir()
@@ -77,13 +78,28 @@ class ControlPlane:
         self.access.apply_crds()
 
     def await_ready(self) -> None:
-        """Wait until the API server says that it is ready."""
+        """Wait until the API server says that it is ready, and its controllers work again.
+
+        One that has lost it asks again after pauses that grow to half a minute. It is not what a
+        test is about, and started anew it is back in seconds.
+        """
         eventually(self._is_ready, "the API server's readiness")
+        back = max(self.api_server.started_at, self.etcd.started_at)
+        for controller in self._controllers:
+            if controller.running and controller.started_at < back:
+                controller.kill()
+                controller.start()
 
     def component(self, name: str, command: Sequence[str | Path]) -> Component:
         """Describe a process of this cluster, with its log among the others."""
         made = Component(name, command, self.state / "log" / f"{name}.log")
         self._components.append(made)
+        return made
+
+    def controller(self, name: str, command: Sequence[str | Path]) -> Component:
+        """Describe a process that lives by what the API server tells it."""
+        made = self.component(name, command)
+        self._controllers.append(made)
         return made
 
     def forget(self) -> None:
@@ -172,7 +188,7 @@ class ControlPlane:
             "--kube-api-qps=200",
             "--kube-api-burst=400",
         )
-        return self.component(name, (self.programs / name, *options))
+        return self.controller(name, (self.programs / name, *options))
 
     def _scheduler(self) -> Component:
         name = "kube-scheduler"
@@ -189,4 +205,4 @@ class ControlPlane:
         }
         path = self.state / "scheduler.json"
         path.write_text(json.dumps(configuration))
-        return self.component(name, (self.programs / name, f"--config={path}", "--secure-port=0"))
+        return self.controller(name, (self.programs / name, f"--config={path}", "--secure-port=0"))

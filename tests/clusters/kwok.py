@@ -65,7 +65,7 @@ def _kwok(control_plane: ControlPlane, report: str) -> Component:
         f"--manage-nodes-with-label-selector={PRETENDED}=true",
         f"--node-lease-duration-seconds={LEASE_SECONDS}",
     )
-    kwok = control_plane.component("kwok", (control_plane.programs / "kwok", *options))
+    kwok = control_plane.controller("kwok", (control_plane.programs / "kwok", *options))
     kwok.variables = {"KWOK_WORKDIR": str(control_plane.state / "kwok")}
     return kwok
 
