@@ -30,10 +30,11 @@ def test_a_feasible_trial_reports_every_metric_and_leaves_nothing(trial: TrialPr
     report = trial.run(limits=[Limit(metric=P95, max=1000)])
 
     assert report.outcome is OutcomeKind.FEASIBLE
+    of_other_data = {"mean_absolute_error", "evaluation_score", "evaluation_score_drop"}
     assert set(report.metrics) == {
         metric_key(name, LOAD if metric.under_load else None)
         for name, metric in METRICS.items()
-        if not metric.needs_device
+        if name not in of_other_data and not metric.needs_device
     }
     assert list(report.stage_seconds) == list(Stage)
     assert report.facts[f"serverAnswered@{LOAD}"] == report.facts[f"answered@{LOAD}"]
@@ -56,6 +57,19 @@ def test_a_missed_limit_is_infeasible(trial: TrialProcess) -> None:
 
     assert (report.outcome, report.cause) == (OutcomeKind.INFEASIBLE, Cause.LIMIT_MISSED)
     assert "accuracy is" in report.message
+
+
+def test_a_function_of_the_users_own_scores_what_triton_answers(trial: TrialProcess) -> None:
+    (trial.folder / "scoring.py").write_text(
+        "def is_right(outputs, labels):\n    return outputs['scores'].argmax(axis=-1) == labels\n"
+    )
+    trial.workload["evaluation"] = {"function": "python:scoring:is_right"}
+
+    report = trial.run(limits=[Limit(metric="evaluation_score", min=0.01)])
+
+    assert report.outcome is OutcomeKind.FEASIBLE
+    assert report.metrics["evaluation_score"].value == report.metrics["accuracy"].value
+    assert report.metrics["evaluation_score_drop"].value == 0
 
 
 def test_a_hopeless_latency_is_aborted_early(trial: TrialProcess) -> None:

@@ -1,11 +1,13 @@
-"""Samples in .npz files: one array per model input under its name, labels under `label`.
+"""What an .npz file of samples must be: one array per model input, labels under `label`.
 
 The first axis of every array is the samples. Checking reads the arrays' headers only, so that a
-large file is refused, or found in order, at once.
+large file is refused, or found in order, at once; `sample_files` reads the values.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from deploytune_trial.failures import TrialFailure, bad_workload, first_line
-from deploytune_trial.models.interface import Array, ModelInterface
+from deploytune_trial.models.interface import ModelInterface
 
 LABEL = "label"
 EVALUATION_FIELD = "workload.evaluationData"
@@ -28,31 +30,33 @@ _HEADER_READERS: dict[tuple[int, int], Callable[..., Any]] = {
 }
 _read_magic: Callable[..., tuple[int, int]] = np.lib.format.read_magic
 
+_LABEL_KINDS = "biuf"
+_LOCAL_HEADER_BYTES = 30
+_NAME_LENGTHS = struct.Struct("<26xHH")
+
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What an array says of itself before its values."""
+    """What an array says of itself before its values, and where in the file those are.
+
+    `place` is None where the values are compressed: they then have no place of their own.
+    """
 
     dtype: str
     shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The inputs of all samples, and their labels where there are some."""
-
-    inputs: Mapping[str, Array]
-    labels: Array | None = None
+    is_column_major: bool = False
+    held_bytes: int = 0
+    place: int | None = None
 
     @property
-    def count(self) -> int:
-        """How many samples there are."""
-        return len(next(iter(self.inputs.values())))
+    def sample_bytes(self) -> int:
+        """Bytes of one sample."""
+        return math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
 
-    def slice(self, start: int, stop: int) -> Samples:
-        """Return the samples from `start` up to `stop`."""
-        inputs = {name: values[start:stop] for name, values in self.inputs.items()}
-        return Samples(inputs, None if self.labels is None else self.labels[start:stop])
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of all values."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 def read_headers(path: str, field: str) -> dict[str, ArrayHeader]:
@@ -65,14 +69,14 @@ def read_headers(path: str, field: str) -> dict[str, ArrayHeader]:
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.endswith(_SUFFIX)]
             return {name.removesuffix(_SUFFIX): _read_header(archive, name) for name in members}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, field, error) from error
+    except (OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        raise unreadable(path, field, error) from error
 
 
 def check_samples(
     path: str, field: str, interface: ModelInterface, *, needs_labels: bool = False
-) -> int:
-    """Hold a file's arrays against a model's inputs; return how many samples it has.
+) -> dict[str, ArrayHeader]:
+    """Hold a file's arrays against a model's inputs; return the headers of those it uses.
 
     Raises:
         TrialFailure: Misconfigured, naming the field, the array and the rule it breaks.
@@ -89,34 +93,37 @@ def check_samples(
             raise _wrong_array(field, tensor.name, f"have the shape {wanted}", [*header.shape])
     if needs_labels and LABEL not in headers:
         raise bad_workload(field, f"must hold the labels as array {LABEL!r}", sorted(headers))
-    return _check_counts(field, headers, [tensor.name for tensor in interface.inputs])
+    names = [*(tensor.name for tensor in interface.inputs), LABEL]
+    used = {name: headers[name] for name in names if name in headers}
+    _check_counts(field, used, interface.inputs[0].name)
+    for name, header in used.items():
+        _check_values(field, name, header)
+    return used
 
 
-def read_samples(path: str, field: str, interface: ModelInterface) -> Samples:
-    """Read the samples of a file that suits a model.
-
-    Raises:
-        TrialFailure: as `check_samples`.
-    """
-    check_samples(path, field, interface)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            inputs = {tensor.name: arrays[tensor.name] for tensor in interface.inputs}
-            return Samples(inputs, arrays.get(LABEL))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, field, error) from error
+def unreadable(path: str, field: str, error: Exception) -> TrialFailure:
+    """Return the failure of a file that cannot be read."""
+    if not Path(path).is_file():
+        return bad_workload(field, "no such file", path)
+    return bad_workload(field, f"must be an .npz file ({first_line(error)})", path)
 
 
-def _check_counts(field: str, headers: Mapping[str, ArrayHeader], inputs: list[str]) -> int:
-    count = headers[inputs[0]].shape[0]
+def _check_counts(field: str, headers: Mapping[str, ArrayHeader], first: str) -> None:
+    count = headers[first].shape[0]
     if count == 0:
         raise bad_workload(field, "must hold at least one sample")
-    for name in (*inputs, LABEL):
-        header = headers.get(name)
-        if header is not None and header.shape[:1] != (count,):
-            rule = f"have one entry for each of the {count} samples of {inputs[0]!r}"
+    for name, header in headers.items():
+        if header.shape[:1] != (count,):
+            rule = f"have one entry for each of the {count} samples of {first!r}"
             raise _wrong_array(field, name, rule, [*header.shape])
-    return count
+
+
+def _check_values(field: str, name: str, header: ArrayHeader) -> None:
+    if np.dtype(header.dtype).kind not in _LABEL_KINDS:
+        raise _wrong_array(field, name, "hold numbers", header.dtype)
+    if header.held_bytes != header.value_bytes:
+        rule = f"hold the {header.value_bytes} bytes that its shape {[*header.shape]} needs"
+        raise _wrong_array(field, name, rule, header.held_bytes)
 
 
 def _read_header(archive: zipfile.ZipFile, member: str) -> ArrayHeader:
@@ -124,15 +131,27 @@ def _read_header(archive: zipfile.ZipFile, member: str) -> ArrayHeader:
         version = _read_magic(file)
         if version not in _HEADER_READERS:
             raise ValueError(f"array {member} has the unknown format {version}")
-        shape, _, dtype = _HEADER_READERS[version](file)
-    return ArrayHeader(str(dtype), tuple(shape))
+        shape, is_column_major, dtype = _HEADER_READERS[version](file)
+        header_bytes = file.tell()
+    info = archive.getinfo(member)
+    begin = None if info.compress_type != zipfile.ZIP_STORED else _begin(archive, info)
+    return ArrayHeader(
+        dtype=str(dtype),
+        shape=tuple(shape),
+        is_column_major=is_column_major and len(shape) > 1,
+        held_bytes=info.file_size - header_bytes,
+        place=None if begin is None else begin + header_bytes,
+    )
+
+
+def _begin(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Return where a member's bytes begin: its own header may be longer than the directory says."""
+    assert archive.filename is not None
+    with Path(archive.filename).open("rb") as file:
+        file.seek(info.header_offset)
+        name, extra = _NAME_LENGTHS.unpack(file.read(_LOCAL_HEADER_BYTES))
+    return info.header_offset + _LOCAL_HEADER_BYTES + int(name) + int(extra)
 
 
 def _wrong_array(field: str, name: str, rule: str, value: Any) -> TrialFailure:
     return bad_workload(field, f"array {name!r} must {rule}", value)
-
-
-def _unreadable(path: str, field: str, error: Exception) -> TrialFailure:
-    if not Path(path).is_file():
-        return bad_workload(field, "no such file", path)
-    return bad_workload(field, f"must be an .npz file ({first_line(error)})", path)

@@ -108,7 +108,7 @@ class KeptBuilds:
         self._facts["answersCache"] = "Hit"
         self._facts["savedVerifySeconds"] = values["seconds"]
         metrics = {name: Measurement(**value) for name, value in values["metrics"].items()}
-        return VerifyResult(metrics, values["facts"])
+        return VerifyResult(metrics, values["facts"], frozenset(values["settled"]))
 
     def disbelieve_answers(self) -> None:
         """Note that what was known does not agree with what the server answers now."""
@@ -121,7 +121,12 @@ class KeptBuilds:
         if self._cache is None or of is None:
             return
         metrics = {name: found.model_dump() for name, found in result.metrics.items()}
-        values = {"metrics": metrics, "facts": result.facts, "seconds": seconds}
+        values = {
+            "metrics": metrics,
+            "facts": result.facts,
+            "settled": sorted(result.settled),
+            "seconds": seconds,
+        }
         with self._forgiving("answersCache"):
             self._cache.keep_answers(self._key, of, values)
 

@@ -34,6 +34,8 @@ class Findings:
     figures: dict[str, Figure] = field(default_factory=dict)
     results: list[ProfileResult] = field(default_factory=list)
     facts: dict[str, str | int | float] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    """Metrics whose side of a limit is certain, whatever their interval says of other data."""
 
     def add_result(self, result: ProfileResult) -> None:
         """Take in a measured profile."""
@@ -187,13 +189,19 @@ def _missed_limits(request: TrialRequest, findings: Findings) -> str:
 
 def _is_uncertain(request: TrialRequest, findings: Findings) -> bool:
     """Tell whether an interval of a limited metric crosses its limit, and none is missed surely."""
-    excesses = [
-        (limit.excess(findings.figures[limit.metric].value), findings.figures[limit.metric])
+    widths = [
+        (
+            limit.excess(findings.figures[limit.metric].value),
+            _width_at_limit(limit.metric, findings),
+        )
         for limit in request.limits
     ]
-    widths = [(excess, figure.half_width or 0.0) for excess, figure in excesses]
     surely_missed = any(excess > width for excess, width in widths)
     return not surely_missed and any(abs(excess) < width for excess, width in widths)
+
+
+def _width_at_limit(metric: str, findings: Findings) -> float:
+    return 0.0 if metric in findings.settled else findings.figures[metric].half_width or 0.0
 
 
 def _without_lag(findings: Findings) -> Mapping[str, float]:

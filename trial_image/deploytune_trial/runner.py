@@ -21,7 +21,6 @@ from deploytune.contract.workload import LoadProfile
 from deploytune_trial.build.artefacts import Artefact
 from deploytune_trial.building_child import BuildingChild, build_folder
 from deploytune_trial.devices.claims import claim_devices
-from deploytune_trial.evaluation_data import EVALUATION_FIELD, read_samples
 from deploytune_trial.failures import TrialFailure, failing_as
 from deploytune_trial.kept_builds import KeptBuilds
 from deploytune_trial.measure.host_lock import hold_lock
@@ -29,7 +28,7 @@ from deploytune_trial.measure.inputs import choose_batches
 from deploytune_trial.measure.memory import PeakMemory
 from deploytune_trial.measure.session import MeasureSession
 from deploytune_trial.measure.windows import Figure
-from deploytune_trial.models.interface import Array, Arrays, ModelInterface
+from deploytune_trial.models.interface import Arrays, ModelInterface
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.report import judge
@@ -191,7 +190,7 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
     request, interface = trial.request, served.artefact.interface
     trial.stages.enter(Stage.WARM_UP)
     batches = choose_batches(
-        interface, _samples(trial, served.model), request.workload.request_batch, request.seed
+        interface, request.workload.evaluation_data, request.workload.request_batch, request.seed
     )
     prepared = [prepare_batch(batch, interface) for batch in batches]
 
@@ -232,6 +231,7 @@ def _verify(trial: Trial, served: Served, batch: Arrays) -> None:
         served.kept.keep_answers(served.entry.served_by, verified, time.monotonic() - began)
     client.close()
     trial.findings.facts.update(verified.facts)
+    trial.findings.settled = verified.settled
     for key, measured in verified.metrics.items():
         trial.findings.figures[key] = Figure(measured.value, measured.half_width)
 
@@ -265,13 +265,6 @@ def _measure(trial: Trial, session: MeasureSession) -> None:
         trial.findings.figures["cpu_throttled_share"] = Figure(share)
         if result.run.is_hopeless:
             return
-
-
-def _samples(trial: Trial, model: LoadedModel) -> dict[str, Array] | None:
-    path = trial.request.workload.evaluation_data
-    if path is None:
-        return None
-    return dict(read_samples(path, EVALUATION_FIELD, model.interface).inputs)
 
 
 def _repository(trial: Trial) -> Path:

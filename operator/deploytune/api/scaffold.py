@@ -87,6 +87,9 @@ def _metric(name: str, surroundings: Surroundings) -> MetricDefinition:
     metric = METRICS.get(name)
     if metric is None:
         raise InvalidTuningError("metric", f"must be one of {', '.join(METRICS)}", name)
+    if metric.needs_function:
+        rule = "needs workload.evaluation.function, which a first tuning does not have"
+        raise InvalidTuningError("metric", rule, name)
     if metric.needs_labels and surroundings.evaluation_data is None:
         raise InvalidTuningError("metric", "needs evaluation data with labels", name)
     return metric

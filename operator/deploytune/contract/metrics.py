@@ -43,6 +43,12 @@ class MetricDefinition:
     percentile: float | None = None
     needs_labels: bool = False
     needs_device: bool = False
+    needs_function: bool = False
+
+    @property
+    def needs_evaluation_data(self) -> bool:
+        """Whether it is of the evaluation data, and of nothing without."""
+        return self.needs_labels or self.needs_function
 
 
 def _latency(statistic: str, percentile: float | None, meaning: str) -> MetricDefinition:
@@ -65,6 +71,27 @@ def _of_device(
     transform = Transform.IDENTITY if unit == "share" else Transform.LOG
     return MetricDefinition(
         name, unit, better, scale, transform, meaning, under_load=under_load, needs_device=True
+    )
+
+
+def _quality(
+    name: str,
+    meaning: str,
+    *,
+    better: Direction = Direction.MAXIMIZE,
+    unit: str = "share",
+    transform: Transform = Transform.LOGIT,
+    needs_function: bool = False,
+) -> MetricDefinition:
+    return MetricDefinition(
+        name=name,
+        unit=unit,
+        better=better,
+        scale=0.01,
+        transform=transform,
+        meaning=meaning,
+        needs_labels=not needs_function,
+        needs_function=needs_function,
     )
 
 
@@ -91,14 +118,51 @@ _DEFINITIONS = (
         Transform.LOG,
         "peak memory of Triton and its backends, shared pages counted once",
     ),
-    MetricDefinition(
+    _quality(
         "accuracy",
-        "share",
+        "share of the evaluation data whose label the model gives, through Triton (top-1)",
+    ),
+    _quality(
+        "accuracy_top5",
+        "share of the evaluation data whose label is among the five highest scores",
+    ),
+    _quality(
+        "accuracy_drop",
+        "accuracy of the fp32 reference minus that of the variant, on the same samples",
+        better=Direction.MINIMIZE,
+        transform=Transform.IDENTITY,
+    ),
+    _quality("f1_macro", "F1 of each class or yes/no label, their plain mean"),
+    _quality("f1_micro", "F1 of the decisions of all classes or yes/no labels together"),
+    _quality(
+        "mean_absolute_error",
+        "mean distance of the output to the label, where labels are values",
+        better=Direction.MINIMIZE,
+        unit="as the label",
+        transform=Transform.LOG,
+    ),
+    _quality(
+        "evaluation_score",
+        "what workload.evaluation.function says of the outputs",
+        unit="as the function",
+        transform=Transform.IDENTITY,
+        needs_function=True,
+    ),
+    _quality(
+        "evaluation_score_drop",
+        "evaluation_score of the fp32 reference minus that of the variant, on the same samples",
+        better=Direction.MINIMIZE,
+        unit="as the function",
+        transform=Transform.IDENTITY,
+        needs_function=True,
+    ),
+    MetricDefinition(
+        "cosine_similarity",
+        "ratio",
         Direction.MAXIMIZE,
-        0.01,
-        Transform.LOGIT,
-        "share of the evaluation data whose label the model gives, through Triton",
-        needs_labels=True,
+        0.001,
+        Transform.IDENTITY,
+        "mean over the samples of the cosine between the output and the fp32 reference's",
     ),
     MetricDefinition(
         "output_drift",

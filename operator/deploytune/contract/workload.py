@@ -2,6 +2,7 @@
 
 Evaluation data is an .npz with one array per model input, under the input's name, first axis the
 samples, and the labels under `label`. Calibration data has the inputs only, of other samples.
+What the labels are follows from their shape and type (operator/docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from deploytune.contract.metrics import METRICS
+from deploytune.contract.metrics import METRICS, MetricDefinition
 from deploytune.contract.models import ContractModel, Name
 
 MODEL_PARAMETER = "model"
@@ -48,6 +49,39 @@ class InputShape(ContractModel):
     name: str = Field(min_length=1, max_length=256, description="name of the model's input")
     shape: tuple[Annotated[int, Field(ge=1, le=2**31 - 1)], ...] = Field(
         max_length=8, description="its axes, the batch axis left out"
+    )
+
+
+FunctionSource = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^python:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+    ),
+]
+
+
+class Evaluation(ContractModel):
+    """How outputs are held against the labels of the evaluation data."""
+
+    output: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="name of the output that labels are about; the first one if absent",
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=-1e15,
+        le=1e15,
+        description="score from which a yes/no output says yes, needed where labels are yes or no: "
+        "0.5 of probabilities, 0 of logits",
+    )
+    function: FunctionSource | None = Field(
+        default=None,
+        description="python:package.module:function that takes outputs by name and labels, and "
+        "returns one score for each sample or one number: evaluation_score",
     )
 
 
@@ -119,6 +153,9 @@ class Workload(ContractModel):
     evaluation_data: Path | None = Field(
         default=None, description="path to an .npz with inputs and `label`: what accuracy is of"
     )
+    evaluation: Evaluation | None = Field(
+        default=None, description="which output is held against the labels, and how"
+    )
     calibration_data: Path | None = Field(
         default=None, description="path to an .npz with inputs of other samples, for int8-static"
     )
@@ -145,6 +182,11 @@ class Workload(ContractModel):
                 raise ValueError(f"{field} must have unique names, got {doubled[0]!r} twice")
         return self
 
+    @property
+    def evaluating(self) -> Evaluation:
+        """How outputs are held against labels, the defaults where nothing was said."""
+        return self.evaluation or Evaluation()
+
     def load(self, name: str) -> LoadProfile | None:
         """Return the load profile of that name."""
         return next((load for load in self.loads if load.name == name), None)
@@ -155,8 +197,9 @@ def why_not_measurable(workload: Workload, metric: str, load_name: str | None) -
     definition = METRICS.get(metric)
     if definition is None:
         return f"must be one of {', '.join(METRICS)}"
-    if definition.needs_labels and workload.evaluation_data is None:
-        return "needs workload.evaluationData"
+    missing = _missing_of_evaluation(workload, definition)
+    if missing is not None:
+        return f"needs {missing}"
     if not definition.under_load:
         return None if load_name is None else "may not name a load: it does not depend on one"
     if load_name is None:
@@ -166,6 +209,14 @@ def why_not_measurable(workload: Workload, metric: str, load_name: str | None) -
         known = ", ".join(profile.name for profile in workload.loads) or "none"
         return f"must name a load profile of workload.loads ({known}) in `load`"
     return _too_few_samples(load, definition.percentile)
+
+
+def _missing_of_evaluation(workload: Workload, definition: MetricDefinition) -> str | None:
+    if definition.needs_evaluation_data and workload.evaluation_data is None:
+        return "workload.evaluationData"
+    if definition.needs_function and workload.evaluating.function is None:
+        return "workload.evaluation.function"
+    return None
 
 
 def _too_few_samples(load: LoadProfile, percentile: float | None) -> str | None:

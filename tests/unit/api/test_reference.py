@@ -19,6 +19,7 @@ def metric_row(metric: MetricDefinition) -> str:
     needs = ["a load"] if metric.under_load else []
     needs += ["evaluation data"] if metric.needs_labels else []
     needs += ["an NVIDIA device"] if metric.needs_device else []
+    needs += ["an evaluation function"] if metric.needs_function else []
     return row(
         (
             f"`{metric.name}`",

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from deploytune.contract.request import TrialRequest
-from deploytune_trial.evaluation_data import CALIBRATION_FIELD, Samples, check_samples, read_samples
+from deploytune_trial.evaluation_data import CALIBRATION_FIELD
 from deploytune_trial.failures import bad_parameter, bad_workload
 from deploytune_trial.models.interface import Array, ModelInterface
 from deploytune_trial.parameters import BUILD_DEFAULTS
+from deploytune_trial.sample_files import SampleFile, Samples
 
 DEFAULT_SAMPLES = 128
 """Samples to look at when the parameter is absent; fewer where the data has fewer."""
@@ -38,18 +39,19 @@ class Calibration:
         path = request.workload.calibration_data
         if path is None:
             raise bad_workload(CALIBRATION_FIELD, "must be given for precision int8-static")
-        available = check_samples(path, CALIBRATION_FIELD, interface)
-        count = request.parameters.get("calibrationSamples", min(DEFAULT_SAMPLES, available))
-        assert isinstance(count, int)
-        if count > available:
-            rule = f"must be at most {available}, the samples of {CALIBRATION_FIELD}"
-            raise bad_parameter("calibrationSamples", rule, count)
+        method = request.parameters.get("calibrationMethod", BUILD_DEFAULTS["calibrationMethod"])
         # One at a time: ONNX Runtime wants every batch of the same size.
         batch = 1 if interface.batched else request.workload.request_batch
-        if count < batch:
-            raise bad_parameter("calibrationSamples", f"must be at least {batch}, a batch", count)
-        method = request.parameters.get("calibrationMethod", BUILD_DEFAULTS["calibrationMethod"])
-        samples = read_samples(path, CALIBRATION_FIELD, interface).slice(0, count)
+        with SampleFile(path, CALIBRATION_FIELD, interface) as file:
+            count = request.parameters.get("calibrationSamples", min(DEFAULT_SAMPLES, file.count))
+            assert isinstance(count, int)
+            if count > file.count:
+                rule = f"must be at most {file.count}, the samples of {CALIBRATION_FIELD}"
+                raise bad_parameter("calibrationSamples", rule, count)
+            if count < batch:
+                rule = f"must be at least {batch}, a batch"
+                raise bad_parameter("calibrationSamples", rule, count)
+            samples = file.leading(count)
         return cls(str(method), samples, batch)
 
     def batches(self) -> Iterator[dict[str, Array]]:

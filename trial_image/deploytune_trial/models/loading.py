@@ -11,7 +11,10 @@ from deploytune.contract.models import Scalar
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import MODEL_PARAMETER, ModelSource, Workload
 from deploytune_trial.evaluation_data import EVALUATION_FIELD, check_samples
+from deploytune_trial.evaluation_function import import_evaluation_function
 from deploytune_trial.failures import bad_parameter
+from deploytune_trial.labels import output_of, read_labelling
+from deploytune_trial.models.interface import ModelInterface
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.onnx_models import load_onnx_model
 from deploytune_trial.models.python_models import load_python_model
@@ -30,13 +33,7 @@ def load_model(request: TrialRequest) -> LoadedModel:
     check_parameters(request.parameters, source)
     load = load_python_model if source.is_python else load_onnx_model
     model = load(source, request.workload)
-    if request.workload.evaluation_data is not None:
-        check_samples(
-            request.workload.evaluation_data,
-            EVALUATION_FIELD,
-            model.interface,
-            needs_labels=_needs_labels(request),
-        )
+    _check_evaluation(request, model.interface)
     return model
 
 
@@ -53,6 +50,18 @@ def pick_source(workload: Workload, name: Scalar | None) -> ModelSource:
         rule = f"must be one of {', '.join(by_name)}"
         raise bad_parameter(MODEL_PARAMETER, rule, name)
     return by_name[name]
+
+
+def _check_evaluation(request: TrialRequest, interface: ModelInterface) -> None:
+    evaluation = request.workload.evaluating
+    output_of(interface, evaluation)
+    if evaluation.function is not None:
+        import_evaluation_function(evaluation.function)
+    path = request.workload.evaluation_data
+    if path is not None:
+        needs_labels = _needs_labels(request)
+        headers = check_samples(path, EVALUATION_FIELD, interface, needs_labels=needs_labels)
+        read_labelling(request, interface, headers)
 
 
 def _needs_labels(request: TrialRequest) -> bool:

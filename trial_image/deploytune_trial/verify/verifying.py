@@ -2,25 +2,35 @@
 
 Without evaluation data, seeded made-up samples still show wrong shapes, NaN and drift. Samples go
 in batches of the largest size that Triton forms, since that is how they will be served; the
-original takes larger ones where it can, which is faster.
+original takes larger ones where it can, which is faster. Neither samples nor outputs are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+
+import numpy as np
 
 from deploytune.contract.report import Measurement
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.artefacts import Artefact
-from deploytune_trial.evaluation_data import EVALUATION_FIELD, LABEL, Samples, read_samples
+from deploytune_trial.evaluation_data import EVALUATION_FIELD
+from deploytune_trial.evaluation_function import import_evaluation_function
 from deploytune_trial.failures import bad_workload
-from deploytune_trial.models.interface import Array, Arrays, ModelInterface
+from deploytune_trial.labels import output_of, read_labelling
+from deploytune_trial.models.interface import Arrays, ModelInterface
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.probing import synthetic_samples
+from deploytune_trial.sample_files import SampleFile, Samples
+from deploytune_trial.verify.bounds import Bounds
+from deploytune_trial.verify.ending import Ending
+from deploytune_trial.verify.function_scorer import FunctionScorer
+from deploytune_trial.verify.label_scorers import label_scorer
 from deploytune_trial.verify.outputs import check_outputs
 from deploytune_trial.verify.reference import Reference, open_reference
-from deploytune_trial.verify.statistics import Deviation, Share, correct, deviation
+from deploytune_trial.verify.scorers import Answers, DriftScorer, Scorer, SimilarityScorer
 
 SYNTHETIC_BATCHES = 4
 _REFERENCE_SAMPLES = 32
@@ -30,10 +40,14 @@ Infer = Callable[[Arrays], Arrays]
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What was measured of the answers, and on what."""
+    """What was measured of the answers, and on what.
+
+    `settled` are the metrics whose side of their limit is certain: enough samples were seen.
+    """
 
     metrics: dict[str, Measurement]
     facts: dict[str, str | int | float]
+    settled: frozenset[str] = frozenset()
 
 
 def verify(
@@ -42,79 +56,108 @@ def verify(
     """Compare what `infer` answers, batch by batch, with the original model and the labels.
 
     Raises:
-        TrialFailure: Crashed/WrongOutput, or what `infer` itself raises.
+        TrialFailure: Crashed/WrongOutput, Misconfigured where data and model do not fit, or what
+            `infer` itself raises.
     """
-    samples = _samples(artefact.interface, request)
     reference = open_reference(model)
-    outputs = [tensor.name for tensor in artefact.interface.outputs]
-    deviations = dict.fromkeys(outputs, Deviation())
-    accuracy = Share()
-    verified = 0
-    for batch, wanted in _with_reference(samples, reference, artefact.interface, request):
-        served = infer(batch.inputs)
-        check_outputs(served, wanted)
-        for name in outputs:
-            deviations[name] = deviations[name].joined_with(deviation(served[name], wanted[name]))
-        if batch.labels is not None:
-            accuracy = accuracy.joined_with(_accuracy(served[outputs[0]], batch.labels))
-        verified += batch.count
-    source = "synthetic" if request.workload.evaluation_data is None else "evaluation data"
-    return VerifyResult(
-        _metrics(deviations, accuracy), {"verifiedSamples": verified, "verifiedOn": source}
-    )
+    with ExitStack() as stack:
+        plan = _plan(artefact.interface, request, stack)
+        seen = 0
+        for samples in plan.samples:
+            answers = _answers(samples, plan.batch, reference, infer)
+            for scorer in plan.scorers:
+                scorer.add(answers)
+            seen += samples.count
+            if plan.ending.is_reached(seen, plan.scorers):
+                break
+        return _result(plan, seen)
 
 
-def batches(samples: Samples, size: int, *, whole: bool) -> Iterator[Samples]:
-    """Yield the samples in batches; with `whole`, a last one that is not full is left out."""
-    for start in range(0, samples.count, size):
-        batch = samples.slice(start, start + size)
-        if batch.count == size or not whole:
-            yield batch
+@dataclass(frozen=True)
+class _Plan:
+    """The samples, some at a time and `count` together; what is kept of them; when they end."""
+
+    samples: Iterator[Samples]
+    count: int
+    batch: int
+    source: str
+    scorers: Sequence[Scorer]
+    ending: Ending
 
 
-def _with_reference(
-    samples: Samples, reference: Reference, interface: ModelInterface, request: TrialRequest
-) -> Iterator[tuple[Samples, Arrays]]:
-    """Yield the batches for Triton, each with the outputs of the original."""
-    size = _batch_size(request)
-    together = max(1, _REFERENCE_SAMPLES // size) if interface.batched else 1
-    for chunk in batches(samples, size * together, whole=not interface.batched):
-        wanted = reference(chunk.inputs)
-        for start in range(0, chunk.count, size):
-            part = {name: values[start : start + size] for name, values in wanted.items()}
-            yield chunk.slice(start, start + size), part
-
-
-def _samples(interface: ModelInterface, request: TrialRequest) -> Samples:
-    size = _batch_size(request)
+def _plan(interface: ModelInterface, request: TrialRequest, stack: ExitStack) -> _Plan:
+    batch = int(request.parameters.get("maxBatchSize", request.workload.request_batch))
+    together = batch * max(1, _REFERENCE_SAMPLES // batch if interface.batched else 1)
     path = request.workload.evaluation_data
     if path is None:
-        return Samples(synthetic_samples(interface.inputs, SYNTHETIC_BATCHES * size, request.seed))
-    samples = read_samples(path, EVALUATION_FIELD, interface)
-    if samples.count < size and not interface.batched:
-        rule = f"must hold at least {size} samples, the batch that the model fixes"
-        raise bad_workload(EVALUATION_FIELD, rule, samples.count)
-    return samples
+        count = SYNTHETIC_BATCHES * batch
+        made_up = Samples(synthetic_samples(interface.inputs, count, request.seed))
+        samples = (made_up.slice(n, n + together) for n in range(0, count, together))
+        ending = Ending(request, frozenset(), count, in_any_order=False)
+        return _Plan(samples, count, batch, "synthetic", _scorers(interface, request), ending)
+    file = stack.enter_context(SampleFile(path, EVALUATION_FIELD, interface))
+    count = file.count if interface.batched else file.count // batch * batch
+    if count == 0:
+        rule = f"must hold at least {batch} samples, the batch that the model fixes"
+        raise bad_workload(EVALUATION_FIELD, rule, file.count)
+    samples = (one for one in file.shuffled(together) if interface.batched or one.count == together)
+    scorers = _scorers(interface, request)
+    scorers.extend(_scorers_of_data(interface, request, file, stack))
+    metrics = frozenset(name for scorer in scorers for name in scorer.metrics)
+    ending = Ending(request, metrics, count, in_any_order=file.has_any_order)
+    return _Plan(samples, count, batch, "evaluation data", scorers, ending)
 
 
-def _batch_size(request: TrialRequest) -> int:
-    return int(request.parameters.get("maxBatchSize", request.workload.request_batch))
+def _scorers(interface: ModelInterface, request: TrialRequest) -> list[Scorer]:
+    return [
+        DriftScorer([tensor.name for tensor in interface.outputs]),
+        SimilarityScorer(output_of(interface, request.workload.evaluating).name),
+    ]
 
 
-def _accuracy(scores: Array, labels: Array) -> Share:
-    if scores.ndim < 2 or scores.shape[:-1] != labels.shape:  # noqa: PLR2004 - samples and classes
-        raise bad_workload(
-            EVALUATION_FIELD,
-            f"array {LABEL!r} must hold one label for each row of classes on the last axis of the "
-            f"first output, whose shape is {[*scores.shape]}",
-            [*labels.shape],
-        )
-    return correct(scores, labels)
+def _scorers_of_data(
+    interface: ModelInterface, request: TrialRequest, file: SampleFile, stack: ExitStack
+) -> Iterator[Scorer]:
+    labelling = read_labelling(request, interface, file.headers)
+    if labelling is not None:
+        yield label_scorer(labelling)
+    function = request.workload.evaluating.function
+    if function is not None:
+        yield FunctionScorer(import_evaluation_function(function), stack)
 
 
-def _metrics(deviations: Mapping[str, Deviation], accuracy: Share) -> dict[str, Measurement]:
-    drift = max(each.drift for each in deviations.values())
-    metrics = {"output_drift": Measurement(value=drift)}
-    if accuracy.total:
-        metrics["accuracy"] = Measurement(value=accuracy.value, half_width=accuracy.half_width)
-    return metrics
+def _answers(samples: Samples, batch: int, reference: Reference, infer: Infer) -> Answers:
+    """Return what both say of some samples; each batch of Triton's is checked."""
+    wanted = reference(samples.inputs)
+    served = []
+    for start in range(0, samples.count, batch):
+        answered = infer(samples.slice(start, start + batch).inputs)
+        part = {name: values[start : start + batch] for name, values in wanted.items()}
+        check_outputs(answered, part)
+        served.append(answered)
+    joined = {
+        name: served[0][name] if len(served) == 1 else np.concatenate([one[name] for one in served])
+        for name in wanted
+    }
+    return Answers(joined, wanted, samples.labels)
+
+
+def _result(plan: _Plan, seen: int) -> VerifyResult:
+    metrics: dict[str, Measurement] = {}
+    for scorer in plan.scorers:
+        metrics.update(scorer.measurements())
+    facts: dict[str, str | int | float] = {"verifiedSamples": seen, "verifiedOn": plan.source}
+    if plan.source == "synthetic":
+        return VerifyResult(metrics, facts)
+    if seen == plan.count:
+        return VerifyResult(metrics, facts, frozenset(metrics))
+    facts["verifiedOf"] = plan.count
+    for name, bounds in plan.ending.decided.items():
+        metrics[name] = _at_least_as_wide(metrics[name], bounds)
+    return VerifyResult(metrics, facts, frozenset(plan.ending.decided))
+
+
+def _at_least_as_wide(measurement: Measurement, bounds: Bounds) -> Measurement:
+    """Return a measurement whose interval holds those bounds: they allow for the early end."""
+    away = max(bounds.high - measurement.value, measurement.value - bounds.low)
+    return Measurement(value=measurement.value, half_width=max(measurement.half_width or 0, away))

@@ -19,7 +19,7 @@ class ArrayHeader:
 
     dtype: str
     shape: tuple[int, ...]
-    is_integer: bool
+    is_number: bool
 
 
 def read_headers(path: Path, field: str) -> Mapping[str, ArrayHeader]:
@@ -56,4 +56,4 @@ def _read_header(archive: zipfile.ZipFile, name: str) -> ArrayHeader:
         shape, _, dtype = reader(member)
     if dtype.hasobject:
         raise ValueError(f"{name} holds objects")
-    return ArrayHeader(dtype=str(dtype), shape=shape, is_integer=dtype.kind in "iu")
+    return ArrayHeader(dtype=str(dtype), shape=shape, is_number=dtype.kind in "biuf")

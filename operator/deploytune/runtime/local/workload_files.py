@@ -126,8 +126,8 @@ def _check_evaluation_data(
     if labels is None and _needs_labels(tuning):
         held = ", ".join(headers) or "nothing"
         raise InvalidTuningError(field, f"must hold the labels as {LABELS!r}; it holds {held}")
-    if labels is not None and (not labels.is_integer or len(labels.shape) != 1):
-        rule = f"must hold {LABELS!r} as a list of integers"
+    if labels is not None and not labels.is_number:
+        rule = f"must hold {LABELS!r} as numbers"
         raise InvalidTuningError(field, rule, f"{labels.dtype} {_shown(labels.shape)}")
     _check_arrays(headers, inputs, field)
 

@@ -7,8 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import ModelProto
-from onnx_builders import FEATURES, a_model_request, an_embedding, an_mlp, samples_file, saved
+from onnx_builders import (
+    FEATURES,
+    a_model_request,
+    a_sum_of_two,
+    an_embedding,
+    an_mlp,
+    samples_file,
+    saved,
+)
 
+from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import Cause
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.building import Artefact, build
@@ -114,7 +123,7 @@ def test_fewer_samples_than_a_fixed_batch_are_refused(tmp_path: Path) -> None:
 def test_without_data_made_up_samples_are_compared(tmp_path: Path) -> None:
     result = Served(tmp_path, an_embedding(), request_batch=2).verified()
     assert result.facts == {"verifiedSamples": 8, "verifiedOn": "synthetic"}
-    assert set(result.metrics) == {"output_drift"}
+    assert set(result.metrics) == {"output_drift", "cosine_similarity"}
 
 
 def test_made_up_samples_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
@@ -140,8 +149,85 @@ def test_nan_through_triton_is_a_wrong_output(tmp_path: Path) -> None:
     assert raised.value.cause is Cause.WRONG_OUTPUT
 
 
-def test_labels_that_do_not_suit_the_first_output_are_refused(tmp_path: Path) -> None:
-    data = evaluation_data(tmp_path, np.zeros((SAMPLES, 2), np.int64))
-    served = Served(tmp_path, an_mlp(), evaluation_data=data)
-    with pytest.raises(TrialFailure, match="array 'label' must hold one label for each row"):
-        served.verified()
+def test_labels_are_held_against_the_output_that_the_workload_names(tmp_path: Path) -> None:
+    halves = np.full((SAMPLES, 3), 0.5, np.float32)
+    labels = np.ones((SAMPLES, 3), np.float32)
+    data = samples_file(tmp_path, left=halves, right=halves, label=labels)
+
+    def error(name: str, output: str | None) -> float:
+        (tmp_path / name).mkdir()
+        evaluation = {"output": output}
+        served = Served(
+            tmp_path / name, a_sum_of_two(), evaluation_data=data, evaluation=evaluation
+        )
+        return served.verified().metrics["mean_absolute_error"].value
+
+    assert error("first", None) == 0.0
+    assert error("second", "difference") == 1.0
+
+
+def a_long_evaluation(folder: Path, accuracy: float, count: int = 2000) -> str:
+    """Data sorted by whether the label is right: all that the model gets wrong comes last."""
+    source = Served(folder, an_mlp())
+    data = np.random.default_rng(8).standard_normal((count, FEATURES)).astype(np.float32)
+    labels = np.argmax(source.infer({"x": data})["scores"], axis=-1)
+    labels[round(accuracy * count) :] += 1
+    return samples_file(folder, x=data, label=labels % 4)
+
+
+def limited(folder: Path, data: str, *limits: Limit, **fields: Any) -> VerifyResult:
+    folder = folder / "limited"
+    folder.mkdir()
+    served = Served(folder, an_mlp(), {"maxBatchSize": 32}, evaluation_data=data)
+    served.request = served.request.replace(limits=limits, **fields)
+    return served.verified()
+
+
+@pytest.mark.parametrize("limit", [0.8, 0.97])
+def test_a_limit_that_is_decided_ends_the_evaluation(tmp_path: Path, limit: float) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    result = limited(tmp_path, data, Limit(metric="accuracy", min=limit))
+    assert result.facts["verifiedSamples"] in {64, 128, 256, 512}
+    assert result.facts["verifiedOf"] == 2000
+    assert result.settled == {"accuracy"}
+    accuracy = result.metrics["accuracy"]
+    assert (accuracy.value >= limit) is (limit < 0.9)
+    assert accuracy.half_width is not None
+    assert abs(accuracy.value - 0.9) < accuracy.half_width
+
+
+def test_a_limit_close_to_the_truth_takes_all_samples(tmp_path: Path) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    result = limited(tmp_path, data, Limit(metric="accuracy", min=0.8999))
+    assert result.facts["verifiedSamples"] == 2000
+    assert result.metrics["accuracy"].value == 0.9
+    assert "accuracy" in result.settled
+
+
+def test_whoever_optimises_the_accuracy_gets_it_of_all_samples(tmp_path: Path) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    limit = Limit(metric="accuracy", min=0.2)
+    result = limited(tmp_path, data, limit, objectives=("accuracy",))
+    assert result.facts["verifiedSamples"] == 2000
+
+
+def test_every_limit_must_be_decided_to_be_met(tmp_path: Path) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    limits = [Limit(metric="accuracy", min=0.2), Limit(metric="f1_macro", min=0.2)]
+    assert limited(tmp_path, data, *limits).facts["verifiedSamples"] == 2000
+
+
+def test_one_missed_limit_is_enough_to_end(tmp_path: Path) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    limits = [Limit(metric="f1_macro", min=0.2), Limit(metric="accuracy", min=0.99)]
+    result = limited(tmp_path, data, *limits)
+    assert int(result.facts["verifiedSamples"]) < 2000
+    assert result.settled == {"accuracy"}
+
+
+def test_the_order_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    """All wrong labels stand at the end of the file; the first samples seen have their share."""
+    data = a_long_evaluation(tmp_path, 0.5)
+    result = limited(tmp_path, data, Limit(metric="accuracy", min=0.9))
+    assert 0.3 < result.metrics["accuracy"].value < 0.7
+    assert int(result.facts["verifiedSamples"]) < 2000
