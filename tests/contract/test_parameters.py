@@ -12,7 +12,7 @@ from deploytune.contract.parameters import TRIAL_PARAMETERS
         ("model", "anything", None),
         ("model", 3, "must be a string"),
         ("backend", "onnxruntime", None),
-        ("backend", "tensorflow", "must be one of onnxruntime, pytorch"),
+        ("backend", "tensorflow", "must be one of onnxruntime, pytorch, tensorrt"),
         ("instances", 1, None),
         ("instances", 0, "must be greater than or equal to 1"),
         ("instances", 65, "must be less than or equal to 64"),

@@ -1,45 +1,14 @@
-"""What a trial's parameters must obey, checked before any time is spent.
+"""A trial's parameters, held against what the builders declare before any time is spent.
 
-The contract's table says which parameters exist, who consumes them and what they may be. Here stand
-the rules between them, and what an absent one means. A parameter that would have no effect is
-refused like an unknown one: the search space keeps it inactive with `when`.
+The contract says which parameters exist and what they may be, and each builder what it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from deploytune.contract.models import Scalar
+from deploytune.contract.builders import Parameters, refusals, why_without_effect
 from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.workload import ModelSource
 from deploytune_trial.failures import TrialFailure, bad_parameter
-
-ONNXRUNTIME = "onnxruntime"
-PYTORCH = "pytorch"
-STATIC_INT8 = "int8-static"
-
-BUILD_DEFAULTS = MappingProxyType(
-    {
-        "precision": "fp32",
-        "calibrationMethod": "MinMax",
-        "graphOptimization": "All",
-        "compile": "Eager",
-    }
-)
-"""What the builders assume for a parameter that is not given."""
-
-Parameters = Mapping[str, Scalar]
-
-
-def backend_of(parameters: Parameters, *, is_python: bool) -> str:
-    """Return the backend: the one asked for, or what a model of that kind needs."""
-    return str(parameters.get("backend", _natural_backend(is_python=is_python)))
-
-
-def precision_of(parameters: Parameters) -> str:
-    """Return the precision to build."""
-    return str(parameters.get("precision", BUILD_DEFAULTS["precision"]))
 
 
 def check_parameters(parameters: Parameters, source: ModelSource) -> None:
@@ -70,57 +39,24 @@ def _value_out_of_range(parameters: Parameters, _: ModelSource) -> TrialFailure 
     return None
 
 
-def _backend_of_another_kind(parameters: Parameters, source: ModelSource) -> TrialFailure | None:
-    backend, natural = (
-        backend_of(parameters, is_python=source.is_python),
-        _natural_backend(is_python=source.is_python),
-    )
-    if backend == natural:
-        return None
-    return bad_parameter("backend", f"must be {natural} for model {source.name}", backend)
-
-
-def _parameter_of_another_backend(
-    parameters: Parameters, source: ModelSource
-) -> TrialFailure | None:
-    backend = backend_of(parameters, is_python=source.is_python)
-    for name in parameters:
-        owner = TRIAL_PARAMETERS[name].when_backend
-        if owner not in {None, backend}:
-            return bad_parameter(name, f"has an effect with backend {owner} only, not {backend}")
+def _refused_combination(parameters: Parameters, source: ModelSource) -> TrialFailure | None:
+    for refusal in refusals(source):
+        if refusal.holds(parameters, source):
+            return bad_parameter(refusal.parameter, refusal.rule, parameters[refusal.parameter])
     return None
 
 
-def _static_quantisation_in_torch(
-    parameters: Parameters, source: ModelSource
-) -> TrialFailure | None:
-    if (
-        backend_of(parameters, is_python=source.is_python) == PYTORCH
-        and precision_of(parameters) == STATIC_INT8
-    ):
-        return bad_parameter("precision", f"must not be {STATIC_INT8} with backend {PYTORCH}")
+def _parameter_without_effect(parameters: Parameters, source: ModelSource) -> TrialFailure | None:
+    for name, value in parameters.items():
+        rule = why_without_effect(name, parameters, source)
+        if rule is not None:
+            return bad_parameter(name, rule, value)
     return None
-
-
-def _calibration_without_need(parameters: Parameters, _: ModelSource) -> TrialFailure | None:
-    precision = precision_of(parameters)
-    for name in ("calibrationMethod", "calibrationSamples"):
-        if name in parameters and precision != STATIC_INT8:
-            return bad_parameter(
-                name, f"has an effect with precision {STATIC_INT8} only, not {precision}"
-            )
-    return None
-
-
-def _natural_backend(*, is_python: bool) -> str:
-    return PYTORCH if is_python else ONNXRUNTIME
 
 
 _RULES = (
     _unknown_parameter,
     _value_out_of_range,
-    _backend_of_another_kind,
-    _parameter_of_another_backend,
-    _static_quantisation_in_torch,
-    _calibration_without_need,
+    _refused_combination,
+    _parameter_without_effect,
 )

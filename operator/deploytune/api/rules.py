@@ -24,6 +24,7 @@ from deploytune.api.tuning import (
     ParameterSpec,
     TuningSpec,
 )
+from deploytune.contract.builders import CALIBRATED
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.metrics import METRICS
 from deploytune.contract.models import Scalar
@@ -201,10 +202,10 @@ def _models_can_be_chosen(spec: TuningSpec) -> None:
 
 
 def _calibration_data_is_given(spec: TuningSpec) -> None:
-    if "int8-static" in _values_of(spec, "precision") and spec.workload.calibration_data is None:
-        raise InvalidTuningError(
-            "workload.calibrationData", "must be set when precision may be int8-static"
-        )
+    calibrated = _values_of(spec, "precision") & set(CALIBRATED)
+    if calibrated and spec.workload.calibration_data is None:
+        rule = f"must be set when precision may be {' or '.join(sorted(map(str, calibrated)))}"
+        raise InvalidTuningError("workload.calibrationData", rule)
 
 
 def _batches_hold_a_request(spec: TuningSpec) -> None:

@@ -1,43 +1,117 @@
 """Combinations of parameters that the stock trial refuses, found before the first trial meets one.
 
-A parameter that would have no effect is an error in a trial, so the space must keep it inactive
-with `when`, or exclude the combination. Each rule looks at the few parameters it is about: those,
-and what their conditions name, are a small space of their own whose configurations are walked.
+What its builders cannot honour together is excluded from the space, as if the user had excluded it.
+A parameter that would have no effect is an error, and so is a value that no configuration could
+have. To find them, each rule's parameters, and what their conditions name, are walked as a small
+space of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice, product
 
 from deploytune.api.translate import problem_of
-from deploytune.api.tuning import TuningSpec
+from deploytune.api.tuning import DeploymentTuning, TuningSpec
+from deploytune.contract.builders import (
+    Condition,
+    Refusal,
+    refusals,
+    related_to,
+    value_of,
+    why_without_effect,
+)
 from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.models import Scalar
 from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.workload import MODEL_PARAMETER, ModelSource
 from deploytune.search.space import Configuration, Space
 
 _MOST_COMBINATIONS = 20_000
-_STATIC = "int8-static"
-_CALIBRATION = ("calibrationMethod", "calibrationSamples")
-_ONNXRUNTIME, _PYTORCH = "onnxruntime", "pytorch"
+_SEVERAL = 2
 
+Assignment = Mapping[str, Scalar]
 _Why = Callable[[Configuration, ModelSource], str | None]
 
 
+def without_refused(tuning: DeploymentTuning) -> DeploymentTuning:
+    """Return the tuning with what the stock trial refuses among its exclusions."""
+    spec = tuning.spec
+    derived = tuple(_exclusions(spec))
+    if not derived:
+        return tuning
+    excluded = (*spec.search_space.exclude, *derived)
+    # Copied, not validated: the bound on what a user writes is none on what is derived.
+    space = spec.search_space.model_copy(update={"exclude": excluded})
+    return tuning.model_copy(update={"spec": spec.model_copy(update={"search_space": space})})
+
+
 def check_combinations(spec: TuningSpec) -> None:
-    """Refuse a space with a configuration that the stock trial would refuse.
+    """Refuse a space with a parameter of no effect, or with a value that is always refused.
 
     Raises:
         InvalidTuningError: names the parameter, the rule and the combination.
     """
-    space = problem_of(spec, place="").space
-    for name, others, why in _RULES:
+    written = problem_of(spec, place="").space
+    space = Space(written.parameters, (*written.exclude, *_exclusions(spec)), written.path)
+    for name, others, why in _rules(spec):
         if any(parameter.name == name for parameter in space.parameters):
             _check(spec, space, name, others, why)
 
 
-def _check(spec: TuningSpec, space: Space, name: str, others: tuple[str, ...], why: _Why) -> None:
+def _exclusions(spec: TuningSpec) -> Iterator[Assignment]:
+    """Yield the partial assignments that are refused, those of one value left out.
+
+    Such a value is refused with everything: the user is told instead. Of a combination that every
+    model refuses, the model is left out.
+    """
+    choices = _choices(spec)
+    models = _models(spec)
+    refused_by: dict[tuple[tuple[str, Scalar], ...], list[ModelSource]] = {}
+    for model in models:
+        for refusal in refusals(model):
+            for assignment in _assignments(refusal.values, choices, model):
+                refused_by.setdefault(assignment, []).append(model)
+    for assignment, refusing in refused_by.items():
+        if len(refusing) == len(models):
+            if len(assignment) >= _SEVERAL:
+                yield dict(assignment)
+        else:
+            yield from ({MODEL_PARAMETER: model.name, **dict(assignment)} for model in refusing)
+
+
+def _assignments(
+    refused: Condition, choices: Mapping[str, tuple[Scalar, ...]], model: ModelSource
+) -> Iterator[tuple[tuple[str, Scalar], ...]]:
+    """Yield what of a refusal a space can have; what it does not choose is as if it were absent."""
+    chosen = [name for name in refused if name in choices]
+    constant = all(
+        value_of(name, {}, model) in values
+        for name, values in refused.items()
+        if name not in chosen
+    )
+    if constant:
+        possible = [[value for value in choices[name] if value in refused[name]] for name in chosen]
+        yield from (tuple(zip(chosen, values, strict=True)) for values in product(*possible))
+
+
+def _choices(spec: TuningSpec) -> dict[str, tuple[Scalar, ...]]:
+    return {
+        parameter.name: parameter.values
+        for parameter in spec.search_space.parameters
+        if parameter.values is not None
+    }
+
+
+def _models(spec: TuningSpec) -> tuple[ModelSource, ...]:
+    """Return the models that the space may choose."""
+    chosen = _choices(spec).get(MODEL_PARAMETER)
+    models = spec.workload.models
+    return models if chosen is None else tuple(one for one in models if one.name in chosen)
+
+
+def _check(spec: TuningSpec, space: Space, name: str, others: Iterable[str], why: _Why) -> None:
     part = _part_about(space, {name, *others})
     for configuration in islice(part.configurations(), _MOST_COMBINATIONS):
         model = _model_of(spec, configuration)
@@ -71,48 +145,16 @@ def _model_of(spec: TuningSpec, configuration: Configuration) -> ModelSource:
     return next((model for model in models if model.name == name), models[0])
 
 
-def _own_backend(model: ModelSource) -> str:
-    return _PYTORCH if model.is_python else _ONNXRUNTIME
+def _rules(spec: TuningSpec) -> Iterator[tuple[str, Iterable[str], _Why]]:
+    """Yield the parameter that a rule is told on, the others it looks at, and why it is broken."""
+    for refused in {tuple(one.values): one for model in _models(spec) for one in refusals(model)}:
+        yield refused[-1], (MODEL_PARAMETER, *refused), partial(_why_refused, refused)
+    for name in TRIAL_PARAMETERS:
+        yield name, related_to(name), partial(why_without_effect, name)
 
 
-def _runs_another_kind(configuration: Configuration, model: ModelSource) -> str | None:
-    own = _own_backend(model)
-    if configuration["backend"] == own:
-        return None
-    return f"must be {own} for model {model.name!r}"
-
-
-def _is_static_in_torch(configuration: Configuration, model: ModelSource) -> str | None:
-    backend = configuration.get("backend", _own_backend(model))
-    if configuration["precision"] != _STATIC or backend != _PYTORCH:
-        return None
-    return f"must not be {_STATIC} with backend {_PYTORCH}"
-
-
-def _calibrates_nothing(configuration: Configuration, _: ModelSource) -> str | None:
-    if configuration.get("precision") == _STATIC:
-        return None
-    return f"has an effect with precision {_STATIC} only"
-
-
-def _has_no_effect_on(owner: str) -> _Why:
-    def has_no_effect(configuration: Configuration, model: ModelSource) -> str | None:
-        if configuration.get("backend", _own_backend(model)) == owner:
-            return None
-        return f"has an effect with backend {owner} only"
-
-    return has_no_effect
-
-
-def _rules() -> Iterator[tuple[str, tuple[str, ...], _Why]]:
-    yield "backend", (MODEL_PARAMETER,), _runs_another_kind
-    yield "precision", (MODEL_PARAMETER, "backend"), _is_static_in_torch
-    for name in _CALIBRATION:
-        yield name, ("precision",), _calibrates_nothing
-    for name, parameter in TRIAL_PARAMETERS.items():
-        if parameter.when_backend is not None:
-            yield name, (MODEL_PARAMETER, "backend"), _has_no_effect_on(parameter.when_backend)
-
-
-_RULES = tuple(_rules())
-"""The parameter that a rule is told on, the others that it looks at, and why it is broken."""
+def _why_refused(
+    names: tuple[str, ...], configuration: Configuration, model: ModelSource
+) -> str | None:
+    found: Iterator[Refusal] = (one for one in refusals(model) if tuple(one.values) == names)
+    return next((one.rule for one in found if one.holds(configuration, model)), None)

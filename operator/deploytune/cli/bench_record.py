@@ -14,7 +14,7 @@ from deploytune.cli.local_trials import (
     check_stock_trial_runs,
     local_options,
 )
-from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning
+from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning, searched
 from deploytune.contract.errors import InvalidTuningError, MachineError
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ def record_table(options: argparse.Namespace) -> ExitCode:
     check_recordable(tuning)
     if options.trial_command is None:
         check_stock_trial_runs(options.ports)
-    anchor = anchor_of(problem_of(tuning.spec).space, _assignments(options.anchor))
+    space = problem_of(searched(tuning, options).spec).space
+    anchor = anchor_of(space, _assignments(options.anchor))
     heading = Heading(question_of(tuning), anchor, options.seed, circumstances_here())
     results = Results.open(options.results, heading)
-    rounds = rounds_of(tuning, results, options.repeats, options.near)
+    rounds = rounds_of(searched(tuning, options), results, options.repeats, options.near)
     state = options.results.with_name(f"{options.results.name}.trials")
     run_options = local_options(options)
     try:

@@ -49,3 +49,10 @@ def read_tuning(options: argparse.Namespace) -> DeploymentTuning:
         check_stock_trial(tuning)
         check_workload_files(tuning, path.parent)
     return tuning
+
+
+def searched(tuning: DeploymentTuning, options: argparse.Namespace) -> DeploymentTuning:
+    """Return the tuning as it is searched: without what the stock trial, if it is that, refuses."""
+    from deploytune.api.stock_combinations import without_refused
+
+    return tuning if options.trial_command else without_refused(tuning)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning
+from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning, searched
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
     from deploytune.api.translate import problem_of
 
     tuning = read_tuning(options)
-    size = problem_of(tuning.spec).space.size
+    size = problem_of(searched(tuning, options).spec).space.size
     space = "an infinite space" if size is None else f"{size} configurations"
     print(
         f"{tuning.metadata.name} is valid: {space}, {tuning.spec.budget.max_trials} trials by "

@@ -16,7 +16,10 @@ from deploytune.contract.workload import MODEL_PARAMETER
 
 @dataclass(frozen=True)
 class TrialParameter:
-    """One parameter: who consumes it, which values it may take, and what it means."""
+    """One parameter: who consumes it, which values it may take, and what it means.
+
+    `default` is what the build stage assumes where it is absent, None where that depends on more.
+    """
 
     name: str
     consumed_by: Stage
@@ -24,7 +27,7 @@ class TrialParameter:
     values: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
-    when_backend: str | None = None
+    default: str | None = None
 
     def why_refused(self, value: Scalar) -> str | None:
         """Return the rule that a value breaks, or None."""
@@ -44,42 +47,100 @@ class TrialParameter:
 _PARAMETERS = (
     TrialParameter(MODEL_PARAMETER, Stage.LOAD, "which of workload.models to serve"),
     TrialParameter(
-        "backend", Stage.BUILD, "what runs the model", values=("onnxruntime", "pytorch")
+        "backend", Stage.BUILD, "what runs the model", values=("onnxruntime", "pytorch", "tensorrt")
     ),
     TrialParameter(
         "precision",
         Stage.BUILD,
-        "number format of weights and activations; pytorch takes int8-dynamic, not int8-static",
-        values=("fp32", "fp16", "bf16", "int8-dynamic", "int8-static"),
+        "number format of weights and activations",
+        values=("fp32", "fp16", "bf16", "fp8", "int8-dynamic", "int8-static"),
+        default="fp32",
     ),
     TrialParameter(
         "calibrationMethod",
         Stage.BUILD,
-        "how int8-static finds the ranges of activations",
-        values=("MinMax", "Entropy"),
-        when_backend="onnxruntime",
+        "how static quantisation finds the ranges of activations",
+        values=("MinMax", "Entropy", "Percentile"),
+        default="MinMax",
     ),
     TrialParameter(
         "calibrationSamples",
         Stage.BUILD,
-        "samples of the calibration data that int8-static uses",
+        "samples of the calibration data that static quantisation uses",
         minimum=1,
         maximum=1_000_000,
-        when_backend="onnxruntime",
+    ),
+    TrialParameter(
+        "quantizationGranularity",
+        Stage.BUILD,
+        "one range for a weight tensor, or one for each of its output channels",
+        values=("PerTensor", "PerChannel"),
+        default="PerTensor",
     ),
     TrialParameter(
         "graphOptimization",
         Stage.BUILD,
         "graph optimisation level of ONNX Runtime",
         values=("Disabled", "Basic", "Extended", "All"),
-        when_backend="onnxruntime",
+        default="All",
+    ),
+    TrialParameter(
+        "executionProvider",
+        Stage.BUILD,
+        "what ONNX Runtime runs nodes with; default: CUDA where the pool has accelerators (for "
+        "int8-dynamic not), else CPU",
+        values=("CPU", "CUDA", "TensorRT"),
+    ),
+    TrialParameter(
+        "convolutionSearch",
+        Stage.BUILD,
+        "how cuDNN's algorithm for a convolution is found",
+        values=("Exhaustive", "Heuristic", "Default"),
+        default="Exhaustive",
+    ),
+    TrialParameter(
+        "tensorFloat32",
+        Stage.BUILD,
+        "whether float32 products may be rounded to TF32",
+        values=("Allowed", "Forbidden"),
+        default="Allowed",
+    ),
+    TrialParameter(
+        "engineOptimizationLevel",
+        Stage.BUILD,
+        "how long TensorRT's builder looks for faster kernels; default: TensorRT's, 3",
+        minimum=0,
+        maximum=5,
+    ),
+    TrialParameter(
+        "engineWorkspaceMib",
+        Stage.BUILD,
+        "MiB of device memory that a layer of an engine may use; default: all there is",
+        minimum=1,
+        maximum=1_048_576,
+    ),
+    TrialParameter(
+        "engineTyping",
+        Stage.BUILD,
+        "whether the graph's types bind TensorRT, or (Weak, TensorRT 10 only) builder flags let it "
+        "choose",
+        values=("Strong", "Weak"),
+        default="Strong",
+    ),
+    TrialParameter(
+        "engineCompatibility",
+        Stage.BUILD,
+        "where an engine may run: on this device and version only, on later versions too "
+        "(Version), on GPUs of the same compute capability, on Ampere and newer",
+        values=("Device", "Version", "ComputeCapability", "Ampere"),
+        default="Device",
     ),
     TrialParameter(
         "compile",
         Stage.BUILD,
-        "run a torch module as it is, or through torch.compile",
-        values=("Eager", "Compiled"),
-        when_backend="pytorch",
+        "run a torch module as it is, through torch.compile, or exported and compiled ahead",
+        values=("Eager", "Compiled", "AOTInductor"),
+        default="Eager",
     ),
     TrialParameter(
         "intraOpThreads",

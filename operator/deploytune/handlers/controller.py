@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from deploytune.api.rules import check_cluster, check_stock_trial, check_tuning
+from deploytune.api.stock_combinations import without_refused
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.errors import ClusterError, InvalidTuningError
 from deploytune.handlers.endings import expire, is_finished, leave_nothing
@@ -116,7 +117,8 @@ class Controller:
                 raise
             await self._failures.refuse(found, error)
             return _AT_ONCE
-        return await self._pass(key, tuning)
+        runs_stock_trial = tuning.spec.trial.image is None
+        return await self._pass(key, without_refused(tuning) if runs_stock_trial else tuning)
 
     async def _finished(self, key: TuningKey, found: Json) -> float | None:
         try:

@@ -21,6 +21,7 @@ from deploytune.api.rules import (
     check_tuning,
 )
 from deploytune.contract.errors import InvalidTuningError
+from deploytune.contract.parameters import TRIAL_PARAMETERS
 
 PARAMETERS = "spec.searchSpace.parameters"
 STATIC = a_parameter("precision", ["fp32", "int8-static"])
@@ -181,10 +182,8 @@ def test_any_trial_program_needs(document: Document, expected: str) -> None:
         ),
         pytest.param(
             plus(a_parameter("threads", [1])),
-            f"{PARAMETERS}[4].name: must be one that a stage of the trial consumes: model, "
-            "backend, precision, calibrationMethod, calibrationSamples, graphOptimization, "
-            "compile, intraOpThreads, instances, maxBatchSize, maxQueueDelayMicroseconds, got "
-            "'threads'",
+            f"{PARAMETERS}[4].name: must be one that a stage of the trial consumes: "
+            f"{', '.join(TRIAL_PARAMETERS)}, got 'threads'",
             id="a parameter that no stage consumes",
         ),
         pytest.param(
@@ -204,7 +203,7 @@ def test_any_trial_program_needs(document: Document, expected: str) -> None:
         ),
         pytest.param(
             plus(a_parameter("precision", ["fp32", "int4"])),
-            f"{PARAMETERS}[4].values[1]: must be one of fp32, fp16, bf16, int8-dynamic, "
+            f"{PARAMETERS}[4].values[1]: must be one of fp32, fp16, bf16, fp8, int8-dynamic, "
             "int8-static, got 'int4'",
             id="a value that the trial does not know",
         ),

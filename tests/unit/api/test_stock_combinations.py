@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from api_builders import Document, a_document, a_parameter, edited, parsed
 
-from deploytune.api.stock_combinations import check_combinations
+from deploytune.api.stock_combinations import check_combinations, without_refused
+from deploytune.api.translate import problem_of
 from deploytune.contract.errors import InvalidTuningError
 
 ONNX = {"name": "mlp", "source": "mlp.onnx"}
@@ -44,45 +45,33 @@ def refusal_of(document: Document) -> str:
     [
         pytest.param(
             a_space(BOTH_BACKENDS),
-            "[0]: must be onnxruntime for model 'mlp': keep it inactive by `when`, or exclude this"
-            ", got {'backend': 'pytorch'}",
+            "[0]: must be onnxruntime or tensorrt for model 'mlp': keep it inactive by `when`, or "
+            "exclude this, got {'backend': 'pytorch'}",
             id="an ONNX file in PyTorch",
         ),
         pytest.param(
-            a_space(MODELS, BOTH_BACKENDS, models=[ONNX, TORCH]),
-            "[1]: must be onnxruntime for model 'mlp': keep it inactive by `when`, or exclude this"
-            ", got {'model': 'mlp', 'backend': 'pytorch'}",
-            id="each model in each backend",
-        ),
-        pytest.param(
             a_space(PRECISION, models=[TORCH]),
-            "[0]: must not be int8-static with backend pytorch: keep it inactive by `when`, or "
-            "exclude this, got {'precision': 'int8-static'}",
+            "[0]: must not be fp8 or int8-static with backend pytorch: keep it inactive by "
+            "`when`, or exclude this, got {'precision': 'int8-static'}",
             id="static quantisation of a torch module",
         ),
         pytest.param(
             a_space(PRECISION, METHOD),
-            "[1]: has an effect with precision int8-static only: keep it inactive by `when`, or "
-            "exclude this, got {'precision': 'fp32', 'calibrationMethod': 'MinMax'}",
+            "[1]: has an effect with precision int8-static only, not fp32: keep it inactive by "
+            "`when`, or exclude this, got {'precision': 'fp32', 'calibrationMethod': 'MinMax'}",
             id="a calibration of fp32",
         ),
         pytest.param(
             a_space(METHOD),
-            "[0]: has an effect with precision int8-static only: keep it inactive by `when`, or "
-            "exclude this, got {'calibrationMethod': 'MinMax'}",
+            "[0]: has an effect with precision int8-static only, not fp32: keep it inactive by "
+            "`when`, or exclude this, got {'calibrationMethod': 'MinMax'}",
             id="a calibration without a precision",
         ),
         pytest.param(
             a_space(MODELS, GRAPH, models=[ONNX, TORCH]),
-            "[1]: has an effect with backend onnxruntime only: keep it inactive by `when`, or "
-            "exclude this, got {'model': 'net', 'graphOptimization': 'Basic'}",
+            "[1]: has an effect with backend onnxruntime only, not pytorch: keep it inactive "
+            "by `when`, or exclude this, got {'model': 'net', 'graphOptimization': 'Basic'}",
             id="a graph optimisation of a torch module",
-        ),
-        pytest.param(
-            a_space(MODELS, BOTH_BACKENDS, GRAPH, exclude=MISMATCHES[:1], models=[ONNX, TORCH]),
-            "[1]: must be pytorch for model 'net': keep it inactive by `when`, or exclude this, "
-            "got {'model': 'net', 'backend': 'onnxruntime'}",
-            id="an exclusion that forgets one",
         ),
         pytest.param(
             a_space(
@@ -91,8 +80,8 @@ def refusal_of(document: Document) -> str:
                 METHOD,
                 exclude=[{"precision": "fp32", "calibrationMethod": "MinMax", "instances": 1}],
             ),
-            "[2]: has an effect with precision int8-static only: keep it inactive by `when`, or "
-            "exclude this, got {'precision': 'fp32', 'calibrationMethod': 'MinMax'}",
+            "[2]: has an effect with precision int8-static only, not fp32: keep it inactive by "
+            "`when`, or exclude this, got {'precision': 'fp32', 'calibrationMethod': 'MinMax'}",
             id="an exclusion that leaves a part",
         ),
     ],
@@ -141,3 +130,63 @@ def test_what_the_trial_would_refuse_is_refused_before(document: Document, expec
 )
 def test_what_the_trial_takes_passes(document: Document) -> None:
     check_combinations(parsed(document).spec)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            a_space(MODELS, BOTH_BACKENDS, models=[ONNX, TORCH]),
+            MISMATCHES,
+            id="each model in a backend of another kind",
+        ),
+        pytest.param(
+            a_space(
+                a_parameter("backend", ["onnxruntime", "tensorrt"]),
+                a_parameter("precision", ["fp32", "int8-dynamic", "fp8"]),
+            ),
+            [
+                {"backend": "onnxruntime", "precision": "fp8"},
+                {"backend": "tensorrt", "precision": "int8-dynamic"},
+            ],
+            id="a precision that only one backend knows, without the model",
+        ),
+        pytest.param(
+            a_space(
+                a_parameter("executionProvider", ["CPU", "CUDA"]),
+                a_parameter("precision", ["fp32", "int8-dynamic"]),
+            ),
+            [{"executionProvider": "CUDA", "precision": "int8-dynamic"}],
+            id="a pair of one backend, which the space does not choose",
+        ),
+        pytest.param(
+            a_space(MODELS, PRECISION, models=[ONNX, TORCH]),
+            [{"model": "net", "precision": "int8-static"}],
+            id="a precision that one model's backend lacks",
+        ),
+        pytest.param(a_space(PRECISION), [], id="nothing"),
+    ],
+)
+def test_what_builders_refuse_is_excluded(
+    document: Document, expected: list[dict[str, Any]]
+) -> None:
+    tuning = parsed(document)
+    check_combinations(tuning.spec)
+    assert expected == list(without_refused(tuning).spec.search_space.exclude)
+
+
+def test_no_configuration_is_left_that_the_trial_would_refuse() -> None:
+    document = a_space(
+        a_parameter("backend", ["onnxruntime", "tensorrt"]),
+        a_parameter("precision", ["fp32", "int8-dynamic", "fp8"]),
+    )
+    space = problem_of(without_refused(parsed(document)).spec).space
+    assert space.size == 4
+
+
+def test_exclusions_of_the_user_stay() -> None:
+    own = {"model": "mlp", "backend": "onnxruntime"}
+    document = a_space(
+        MODELS, BOTH_BACKENDS, exclude=[own], models=[ONNX, ONNX | {"name": "b"}, TORCH]
+    )
+    assert own == without_refused(parsed(document)).spec.search_space.exclude[0]

@@ -11,7 +11,6 @@ from deploytune_trial.build.artefacts import Artefact, read_build_result
 from deploytune_trial.build.variants import Variant
 from deploytune_trial.failures import failing_as
 from deploytune_trial.models.loaded import LoadedModel
-from deploytune_trial.parameters import ONNXRUNTIME, PYTORCH
 
 __all__ = ["Artefact", "build", "read_build_result"]
 
@@ -43,6 +42,6 @@ def _pytorch_builder() -> Builder:
 
 
 _BUILDERS: dict[str, Callable[[], Builder]] = {
-    ONNXRUNTIME: _onnx_builder,
-    PYTORCH: _pytorch_builder,
+    "onnxruntime": _onnx_builder,
+    "pytorch": _pytorch_builder,
 }

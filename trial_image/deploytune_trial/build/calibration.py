@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.evaluation_data import CALIBRATION_FIELD
 from deploytune_trial.failures import bad_parameter, bad_workload
 from deploytune_trial.models.interface import Array, ModelInterface
-from deploytune_trial.parameters import BUILD_DEFAULTS
 from deploytune_trial.sample_files import SampleFile, Samples
 
 DEFAULT_SAMPLES = 128
@@ -30,7 +30,7 @@ class Calibration:
     batch: int
 
     @classmethod
-    def of(cls, request: TrialRequest, interface: ModelInterface) -> Self:
+    def of(cls, request: TrialRequest, interface: ModelInterface, precision: str) -> Self:
         """Read the calibration data that a request names.
 
         Raises:
@@ -38,8 +38,9 @@ class Calibration:
         """
         path = request.workload.calibration_data
         if path is None:
-            raise bad_workload(CALIBRATION_FIELD, "must be given for precision int8-static")
-        method = request.parameters.get("calibrationMethod", BUILD_DEFAULTS["calibrationMethod"])
+            raise bad_workload(CALIBRATION_FIELD, f"must be given for precision {precision}")
+        default = TRIAL_PARAMETERS["calibrationMethod"].default
+        method = request.parameters.get("calibrationMethod", default)
         # One at a time: ONNX Runtime wants every batch of the same size.
         batch = 1 if interface.batched else request.workload.request_batch
         with SampleFile(path, CALIBRATION_FIELD, interface) as file:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploytune.api.stock_combinations import without_refused
 from deploytune.api.trial import Purpose, TuningTrial, trial_name
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.errors import MachineError
@@ -43,6 +44,7 @@ class LocalRuntime:
         """Keep records in the folder `state`; nothing is touched before it is entered."""
         self._state = state
         self._tuning = tuning
+        self._searched = without_refused(tuning) if options.runs_stock_trial else tuning
         self._options = options
         self._guards: dict[tuple[int, int], Guard] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,7 +100,7 @@ class LocalRuntime:
         trials = self._directory.trials()
         status = self._directory.status()
         return World(
-            tuning=self._tuning.model_copy(update={"status": status}),
+            tuning=self._searched.model_copy(update={"status": status}),
             trials=trials,
             attempts=self._attempts_of(trials),
             now=_now(),

@@ -61,6 +61,11 @@ class LocalOptions:
     grace_seconds: float = 10.0
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
+    @property
+    def runs_stock_trial(self) -> bool:
+        """Whether trials are deploytune's own."""
+        return self.trial_command == _STOCK_TRIAL
+
     def check(self) -> None:
         """Refuse a trial command that this machine does not have.
 

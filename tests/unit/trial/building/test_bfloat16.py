@@ -19,7 +19,7 @@ from onnx_builders import (
     random,
 )
 
-from deploytune_trial.build.onnx.bfloat16 import convert_to_bfloat16
+from deploytune_trial.build.graphs.bfloat16 import convert_to_bfloat16
 
 
 def value_types(model: ModelProto) -> dict[str, int]:

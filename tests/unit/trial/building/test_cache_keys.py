@@ -14,6 +14,7 @@ from trial_builders import P95
 
 from deploytune.contract.limits import Limit
 from deploytune.contract.request import TrialRequest
+from deploytune.contract.workload import ModelSource
 from deploytune_trial.build.cache.digests import digest_of_model
 from deploytune_trial.build.cache.keys import (
     baked_values,
@@ -100,6 +101,10 @@ def test_the_key_says_with_which_libraries_and_on_which_devices(tmp_path: Path) 
     assert parts["devices"]["cpu"]
 
 
+def a_source(*, is_python: bool) -> ModelSource:
+    return ModelSource(name="net", source="python:nets:make" if is_python else "net.onnx")
+
+
 SERVING = Serving(1, 16, 0, 3, allow_spinning=False)
 
 
@@ -123,7 +128,7 @@ def test_some_builders_bake_in_how_the_model_is_served(
     parameters: dict[str, Any], *, is_python: bool, baked: dict[str, int]
 ) -> None:
     assert baked == baked_values(
-        build_parameters(parameters, is_python=is_python), SERVING, request_batch=4
+        build_parameters(parameters, a_source(is_python=is_python)), SERVING, request_batch=4
     )
 
 

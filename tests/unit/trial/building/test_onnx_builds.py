@@ -22,7 +22,7 @@ from onnx_builders import (
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.build.building import Artefact, build
-from deploytune_trial.build.onnx.conversions import Conversion, convert
+from deploytune_trial.build.graphs.conversions import Conversion, convert
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.models.probing import synthetic_samples
@@ -106,7 +106,7 @@ def test_a_smaller_precision_answers_nearly_the_same(folder: Path, precision: st
     assert 0 < drift(small, original) < 0.2
 
 
-@pytest.mark.parametrize("method", ["MinMax", "Entropy"])
+@pytest.mark.parametrize("method", ["MinMax", "Entropy", "Percentile"])
 def test_static_quantisation_calibrates(folder: Path, method: str) -> None:
     parameters = {
         "precision": "int8-static",
@@ -116,6 +116,18 @@ def test_static_quantisation_calibrates(folder: Path, method: str) -> None:
     artefact = built(an_mlp(), folder, parameters, calibration_data=calibration_data(folder))
     operators = {node.op_type for node in written(artefact).graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= operators
+
+
+@pytest.mark.parametrize("precision", ["int8-static", "int8-dynamic"])
+def test_every_channel_has_its_own_scale(folder: Path, precision: str) -> None:
+    parameters = {"precision": precision, "quantizationGranularity": "PerChannel"}
+    artefact = built(an_mlp(), folder, parameters, calibration_data=calibration_data(folder))
+    scales = {
+        tuple(tensor.dims)
+        for tensor in written(artefact).graph.initializer
+        if tensor.name.startswith("w") and tensor.name.endswith("_scale")
+    }
+    assert {(32,), (4,)} <= scales
 
 
 def test_static_quantisation_takes_a_model_of_a_fixed_batch(folder: Path) -> None:
@@ -189,7 +201,17 @@ def test_integer_inputs_pass_through_every_conversion(folder: Path) -> None:
         pytest.param(
             {"precision": "int8-static", "calibrationMethod": "MinMax"},
             {"precision": "int8-static", "calibrationMethod": "Entropy"},
-            id="method",
+            id="entropy",
+        ),
+        pytest.param(
+            {"precision": "int8-static", "calibrationMethod": "MinMax"},
+            {"precision": "int8-static", "calibrationMethod": "Percentile"},
+            id="percentile",
+        ),
+        pytest.param(
+            {"precision": "int8-static", "quantizationGranularity": "PerTensor"},
+            {"precision": "int8-static", "quantizationGranularity": "PerChannel"},
+            id="granularity",
         ),
     ],
 )
@@ -223,7 +245,7 @@ def test_a_build_says_which_provider_ran_the_nodes(folder: Path) -> None:
 
 
 def test_a_provider_that_is_not_loaded_is_no_silent_fallback(folder: Path) -> None:
-    settings = {**built(an_mlp(), folder).settings, "providers": ["CUDAExecutionProvider"]}
+    settings = {**built(an_mlp(), folder).settings, "providers": [["CUDAExecutionProvider", {}]]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(RuntimeError, match="CUDAExecutionProvider was asked for"):

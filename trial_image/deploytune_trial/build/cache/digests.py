@@ -81,7 +81,7 @@ def _external_files(path: Path) -> list[Path]:
             return []
     import onnx
 
-    from deploytune_trial.build.onnx.conversions import external_files
+    from deploytune_trial.build.graphs.conversions import external_files
 
     names = external_files(onnx.load(path, load_external_data=False))
     return [path.parent / name for name in sorted(names)]

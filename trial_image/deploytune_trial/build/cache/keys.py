@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from deploytune.contract.builders import BACKEND_PARAMETER, BUILDERS, backend_of, value_of
 from deploytune.contract.metrics import split_metric_key
 from deploytune.contract.models import Scalar
-from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.request import TrialRequest
-from deploytune.contract.stages import Stage
+from deploytune.contract.workload import ModelSource
 from deploytune_trial.build.cache.digests import (
     digest_of_building_code,
     digest_of_file,
@@ -26,7 +26,7 @@ from deploytune_trial.build.cache.digests import (
 )
 from deploytune_trial.build.cache.machine import devices, library_versions
 from deploytune_trial.models.loaded import LoadedModel
-from deploytune_trial.parameters import BUILD_DEFAULTS, backend_of
+from deploytune_trial.models.loading import pick_source
 from deploytune_trial.serving import Serving
 
 _PYTHON_SOURCE = "python:"
@@ -44,7 +44,7 @@ def build_parts(request: TrialRequest, model: LoadedModel, serving: Serving) -> 
     Raises:
         OSError: the model or the calibration data cannot be read.
     """
-    chosen = build_parameters(request.parameters, is_python=model.is_python)
+    chosen = build_parameters(request.parameters, pick_source(request.workload, model.name))
     calibration = request.workload.calibration_data
     parts: dict[str, Any] = {
         "model": digest_of_model(model),
@@ -63,14 +63,12 @@ def build_parts(request: TrialRequest, model: LoadedModel, serving: Serving) -> 
     return parts
 
 
-def build_parameters(parameters: Mapping[str, Scalar], *, is_python: bool) -> dict[str, Scalar]:
+def build_parameters(parameters: Mapping[str, Scalar], source: ModelSource) -> dict[str, Scalar]:
     """Return the parameters of the build stage alone, absent ones by what they mean."""
-    given = {
-        name: value
-        for name, value in parameters.items()
-        if name in TRIAL_PARAMETERS and TRIAL_PARAMETERS[name].consumed_by is Stage.BUILD
-    }
-    return {**BUILD_DEFAULTS, **given, "backend": backend_of(parameters, is_python=is_python)}
+    backend = backend_of(parameters, source)
+    taken = (BACKEND_PARAMETER, *BUILDERS[backend].parameters)
+    values = {name: value_of(name, parameters, source) for name in taken}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def baked_values(

@@ -6,66 +6,95 @@ cannot run is found here, with its reason, and not by a server that does not get
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
+
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.build.artefacts import Artefact
-from deploytune_trial.build.onnx.conversions import Conversion, convert
+from deploytune_trial.build.device_needs import check_device
+from deploytune_trial.build.graphs.conversions import Conversion, convert
+from deploytune_trial.build.onnx.providers import (
+    ENGINES_FOLDER,
+    check_built_in,
+    check_used,
+    chosen_provider,
+    node_facts,
+    nodes_by_provider,
+    not_loaded,
+    provider_settings,
+)
 from deploytune_trial.build.variants import Variant, common_settings
 from deploytune_trial.failures import failing_as
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.probing import synthetic_samples
-from deploytune_trial.triton.served_model.onnx_runner import MODEL_FILE, Runner
-
-CPU_PROVIDER = "CPUExecutionProvider"
+from deploytune_trial.triton.served_model.onnx_runner import (
+    MODEL_FILE,
+    ProviderNotLoadedError,
+    Runner,
+)
 
 
 def build_onnx(variant: Variant, model: LoadedModel, folder: Path) -> Artefact:
     """Build one variant of an ONNX file into `folder`.
 
     Raises:
-        TrialFailure: Crashed/BuildFailed or Crashed/Unsupported.
+        TrialFailure: Crashed/BuildFailed or Crashed/Unsupported; Misconfigured, Infrastructure or
+            Invalid where the execution provider that was asked for does not run the model.
     """
     assert model.onnx_path is not None
-    conversion = Conversion(model.onnx_path, folder / MODEL_FILE, variant.calibration)
+    provider = chosen_provider(variant)
+    check_provider(variant, provider)
+    conversion = Conversion(
+        model.onnx_path,
+        folder / MODEL_FILE,
+        variant.calibration,
+        per_channel=variant.text("quantizationGranularity") == "PerChannel",
+        for_tensorrt=provider == "TensorRT",
+    )
     convert(conversion, variant.precision)
     settings = {
         **common_settings(variant, model.interface),
-        "providers": [CPU_PROVIDER],
-        "graph_optimization": variant.graph_optimization,
+        "providers": provider_settings(variant, model.interface),
+        "graph_optimization": variant.text("graphOptimization"),
     }
-    # External data lies beside the model, under its name and a suffix.
-    files = {path.name: path for path in sorted(folder.glob(f"{MODEL_FILE}*"))}
     with failing_as(Cause.UNSUPPORTED, f"{variant.precision} of {model.name}"):
-        facts = _prove(folder, settings, model, variant)
+        facts = _prove(folder, settings, provider, model, variant)
+    # External data lies beside the model, under its name and a suffix.
+    found = [*folder.glob(f"{MODEL_FILE}*"), *folder.glob(f"{ENGINES_FOLDER}/*")]
+    files = {str(path.relative_to(folder)): path for path in sorted(found)}
     size = sum(path.stat().st_size for path in files.values())
     return Artefact(variant.backend, files, settings, model.interface, size, facts)
 
 
+def check_provider(variant: Variant, provider: str) -> None:
+    """Refuse a provider that cannot run here, before any time is spent on converting.
+
+    Raises:
+        TrialFailure: Misconfigured or Infrastructure.
+    """
+    if provider == "CPU":
+        return
+    available = onnxruntime.get_available_providers()
+    check_built_in(provider, available, onnxruntime.__version__)
+    check_device(variant, "executionProvider", provider)
+
+
 def _prove(
-    folder: Path, settings: Mapping[str, Any], model: LoadedModel, variant: Variant
+    folder: Path,
+    settings: Mapping[str, Any],
+    provider: str,
+    model: LoadedModel,
+    variant: Variant,
 ) -> dict[str, str | int | float]:
     """Run one batch; return which provider was loaded and what share of the nodes it ran."""
-    runner = Runner(folder, settings, profile_prefix=folder / "profile")
+    try:
+        runner = Runner(folder, settings, profile_prefix=folder / "profile")
+    except ProviderNotLoadedError as error:
+        raise not_loaded(provider, str(error)) from error
     runner.run(synthetic_samples(model.interface.inputs, variant.proof_batch))
     nodes = nodes_by_provider(Path(runner.session.end_profiling()))
-    total = sum(nodes.values())
-    return {
-        "provider": runner.session.get_providers()[0],
-        "nodes": total,
-        "nodesCpuShare": nodes[CPU_PROVIDER] / total if total else 1.0,
-    }
-
-
-def nodes_by_provider(profile: Path) -> Counter[str]:
-    """Count the nodes that each provider ran, from ONNX Runtime's profile of one run."""
-    events = json.loads(profile.read_text())
-    return Counter(
-        event["args"]["provider"]
-        for event in events
-        if event.get("cat") == "Node" and event["args"].get("provider")
-    )
+    check_used(provider, nodes)
+    return node_facts(provider, nodes)

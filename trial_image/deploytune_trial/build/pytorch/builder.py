@@ -45,9 +45,10 @@ def build_pytorch(variant: Variant, model: LoadedModel, folder: Path) -> Artefac
         **common_settings(variant, model.interface),
         "source": model.source,
         "python_path": python_path(),
-        "compile": variant.compile,
+        "compile": variant.text("compile"),
     }
-    with failing_as(Cause.UNSUPPORTED, f"{variant.precision} of {model.name}, {variant.compile}"):
+    how = variant.text("compile")
+    with failing_as(Cause.UNSUPPORTED, f"{variant.precision} of {model.name}, {how}"):
         _prove(folder, settings, model, variant)
     names = [name for name in (WEIGHTS_FILE, COMPILED_FILE) if (folder / name).exists()]
     files = {name: folder / name for name in names}
@@ -71,7 +72,7 @@ def _prove(folder: Path, settings: dict[str, Any], model: LoadedModel, variant: 
     # A batch of one is compiled on its own, all others together.
     for batch in (1, variant.proof_batch):
         runner.run(synthetic_samples(model.interface.inputs, batch))
-    if variant.compile == "Compiled":
+    if variant.text("compile") == "Compiled":
         saved = torch.compiler.save_cache_artifacts()
         if saved is not None:
             (folder / COMPILED_FILE).write_bytes(saved[0])

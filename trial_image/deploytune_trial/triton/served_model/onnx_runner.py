@@ -25,6 +25,10 @@ _LEVELS = {
 }
 
 
+class ProviderNotLoadedError(RuntimeError):
+    """ONNX Runtime has taken another execution provider than the one asked for."""
+
+
 class Runner:
     """One session on the model file of a folder."""
 
@@ -34,24 +38,33 @@ class Runner:
         """Create the session; `profile_prefix` makes it record which provider runs each node.
 
         Raises:
-            RuntimeError: another provider than the one asked for was loaded.
+            ProviderNotLoadedError: another provider than the one asked for was loaded.
         """
         options = _session_options(settings)
         if profile_prefix is not None:
             options.enable_profiling = True
             options.profile_file_prefix = str(profile_prefix)
+        providers = [_located(folder, *provider) for provider in settings["providers"]]
         self.session = onnxruntime.InferenceSession(
-            folder / MODEL_FILE, options, providers=settings["providers"]
+            folder / MODEL_FILE, options, providers=providers
         )
         self._outputs = [output["name"] for output in settings["outputs"]]
-        wanted, loaded = settings["providers"][0], self.session.get_providers()[0]
+        wanted, loaded = providers[0][0], self.session.get_providers()[0]
         if loaded != wanted:
-            raise RuntimeError(f"{wanted} was asked for, ONNX Runtime loaded {loaded}")
+            raise ProviderNotLoadedError(f"{wanted} was asked for, ONNX Runtime loaded {loaded}")
 
     def run(self, inputs: _Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Return the outputs for one batch."""
         values = self.session.run(self._outputs, dict(inputs))
         return dict(zip(self._outputs, values, strict=True))
+
+
+def _located(folder: Path, name: str, options: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return a provider with its paths, which are relative to the folder, made absolute."""
+    return name, {
+        option: str(folder / value) if option.endswith("_path") else value
+        for option, value in options.items()
+    }
 
 
 def _session_options(settings: Mapping[str, Any]) -> Any:

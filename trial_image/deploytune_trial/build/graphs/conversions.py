@@ -22,15 +22,26 @@ LARGEST_INLINE_BYTES = 2**30
 """Weights beyond this lie in a file beside the model: protobuf ends at 2 GiB."""
 
 _PREPARED_FILE = "prepared.onnx"
+_TENSORRT_QUANTISATION = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "QuantizeBias": False,
+    "DedicatedQDQPair": True,
+}
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A file to convert, the file to write, and what static quantisation looks at."""
+    """A file to convert, the file to write, and what static quantisation looks at.
+
+    `for_tensorrt` makes ranges symmetric and leaves biases in floats: TensorRT takes no others.
+    """
 
     source: Path
     target: Path
     calibration: Calibration | None = None
+    per_channel: bool = False
+    for_tensorrt: bool = False
     largest_inline_bytes: int = LARGEST_INLINE_BYTES
 
     @property
@@ -48,8 +59,17 @@ def convert(conversion: Conversion, precision: str) -> None:
         TrialFailure: Crashed/Unsupported, the conversion changes nothing.
     """
     _CONVERSIONS[precision](conversion)
+    refuse_unchanged(conversion.target, precision)
+
+
+def refuse_unchanged(target: Path, precision: str) -> None:
+    """Refuse a converted file in which nothing is in the precision.
+
+    Raises:
+        TrialFailure: Crashed/Unsupported.
+    """
     changed = _SIGNS.get(precision)
-    if changed is not None and not changed(onnx.load(conversion.target, load_external_data=False)):
+    if changed is not None and not changed(onnx.load(target, load_external_data=False)):
         raise crashed(Cause.UNSUPPORTED, f"the model has nothing that {precision} would change")
 
 
@@ -80,7 +100,7 @@ def _to_float16(conversion: Conversion) -> None:
 
 
 def _to_bfloat16(conversion: Conversion) -> None:
-    from deploytune_trial.build.onnx.bfloat16 import convert_to_bfloat16
+    from deploytune_trial.build.graphs.bfloat16 import convert_to_bfloat16
 
     _save(convert_to_bfloat16(onnx.load(conversion.source)), conversion)
 
@@ -92,6 +112,7 @@ def _to_dynamic_int8(conversion: Conversion) -> None:
         _prepare(conversion),
         conversion.target,
         weight_type=QuantType.QInt8,
+        per_channel=conversion.per_channel,
         use_external_data_format=conversion.is_large,
     )
 
@@ -99,7 +120,7 @@ def _to_dynamic_int8(conversion: Conversion) -> None:
 def _to_static_int8(conversion: Conversion) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    from deploytune_trial.build.onnx.ranges import METHODS, find_ranges
+    from deploytune_trial.build.graphs.ranges import METHODS, find_ranges
 
     assert conversion.calibration is not None
     prepared = _prepare(conversion)
@@ -107,13 +128,18 @@ def _to_static_int8(conversion: Conversion) -> None:
         prepared,
         conversion.target,
         calibration_cache_path=find_ranges(
-            prepared, conversion.calibration, is_large=conversion.is_large
+            prepared,
+            conversion.calibration,
+            is_large=conversion.is_large,
+            is_symmetric=conversion.for_tensorrt,
         ),
         calibrate_method=METHODS[conversion.calibration.method],
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QInt8,
         weight_type=QuantType.QInt8,
+        per_channel=conversion.per_channel,
         use_external_data_format=conversion.is_large,
+        extra_options=_TENSORRT_QUANTISATION if conversion.for_tensorrt else {},
     )
 
 
@@ -158,6 +184,7 @@ _CONVERSIONS: dict[str, Callable[[Conversion], None]] = {
 _SIGNS: dict[str, Callable[[ModelProto], bool]] = {
     "fp16": _has_weights_of(TensorProto.FLOAT16),
     "bf16": _has_weights_of(TensorProto.BFLOAT16),
+    "fp8": _is_quantised,
     "int8-dynamic": _is_quantised,
     "int8-static": _is_quantised,
 }

@@ -1,0 +1,1 @@
+"""Graphs of ONNX files in other precisions, whatever runs them."""
