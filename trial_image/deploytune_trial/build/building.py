@@ -41,7 +41,14 @@ def _pytorch_builder() -> Builder:
     return build_pytorch
 
 
+def _tensorrt_builder() -> Builder:
+    from deploytune_trial.build.tensorrt.builder import build_engine
+
+    return build_engine
+
+
 _BUILDERS: dict[str, Callable[[], Builder]] = {
     "onnxruntime": _onnx_builder,
     "pytorch": _pytorch_builder,
+    "tensorrt": _tensorrt_builder,
 }

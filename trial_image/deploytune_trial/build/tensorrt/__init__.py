@@ -1,0 +1,1 @@
+"""Engines of ONNX files, for TensorRT."""
