@@ -15,7 +15,7 @@ from deploytune.contract.request import Resources
 from deploytune_trial.build.building import Artefact, build
 from deploytune_trial.build.tensorrt.builder import ENGINE_FILE
 from deploytune_trial.build.tensorrt.versions import served_version
-from deploytune_trial.devices import visible_cuda_devices
+from deploytune_trial.devices.driver import visible_cuda_devices
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.models.probing import synthetic_samples

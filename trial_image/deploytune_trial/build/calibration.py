@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.evaluation_data import CALIBRATION_FIELD
@@ -53,9 +55,17 @@ class Calibration:
                 rule = f"must be at least {batch}, a batch"
                 raise bad_parameter("calibrationSamples", rule, count)
             samples = file.leading(count)
+        _check_finite(samples)
         return cls(str(method), samples, batch)
 
     def batches(self) -> Iterator[dict[str, Array]]:
         """Yield the samples batch by batch; a last one that is not full is left out."""
         for start in range(0, self.samples.count - self.batch + 1, self.batch):
             yield dict(self.samples.slice(start, start + self.batch).inputs)
+
+
+def _check_finite(samples: Samples) -> None:
+    """Refuse values of which no range can be made: the whole model would answer NaN."""
+    for name, values in samples.inputs.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise bad_workload(CALIBRATION_FIELD, f"array {name!r} must have no NaN or infinity")

@@ -28,7 +28,7 @@ from deploytune_trial.build.tensorrt.versions import (
     version_of_number,
 )
 from deploytune_trial.build.variants import Variant
-from deploytune_trial.devices import visible_cuda_devices
+from deploytune_trial.devices.driver import visible_cuda_devices
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.loading import load_model
 

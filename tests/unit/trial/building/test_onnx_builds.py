@@ -13,6 +13,7 @@ from onnx import ModelProto
 from onnx_builders import (
     FEATURES,
     a_model_request,
+    a_sum_of_two,
     an_embedding,
     an_mlp,
     samples_file,
@@ -180,6 +181,24 @@ def test_calibration_data_must_suit_the_model(folder: Path) -> None:
     data = samples_file(folder.parent, y=np.zeros((3, FEATURES), np.float32))
     failed = failure(an_mlp(), folder, {"precision": "int8-static"}, calibration_data=data)
     assert failed.message.startswith("workload.calibrationData: must hold an array 'x'")
+
+
+def test_calibration_data_of_unequal_counts_is_refused(folder: Path) -> None:
+    arrays = {"left": np.zeros((3, 3), np.float32), "right": np.zeros((2, 3), np.float32)}
+    data = samples_file(folder.parent, **arrays)
+    failed = failure(a_sum_of_two(), folder, {"precision": "int8-static"}, calibration_data=data)
+    assert failed.cause is Cause.BAD_WORKLOAD
+    assert failed.message == (
+        "workload.calibrationData: array 'right' must have one entry for each of the 3 samples of "
+        "'left', got [2, 3]"
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_calibration_data_without_a_range_is_refused(folder: Path, value: float) -> None:
+    data = samples_file(folder.parent, x=np.full((4, FEATURES), value, np.float32))
+    failed = failure(an_mlp(), folder, {"precision": "int8-static"}, calibration_data=data)
+    assert failed.message == "workload.calibrationData: array 'x' must have no NaN or infinity"
 
 
 def test_integer_inputs_pass_through_every_conversion(folder: Path) -> None:
