@@ -11,7 +11,7 @@ from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.profiles import ProfileRun
 from deploytune_trial.measure.session import ProfileResult
-from deploytune_trial.measure.windows import Figure, Sample, Window
+from deploytune_trial.measure.windows import Figure, Requests, Sample
 from deploytune_trial.report import Findings
 from deploytune_trial.triton.server import Counters
 
@@ -56,21 +56,22 @@ def a_poisson_load(rate: float, **fields: Any) -> LoadProfile:
     return LoadProfile(name=LOAD, type=LoadType.POISSON, rate_per_second=rate, **fields)
 
 
-def a_window(latencies_ms: Sequence[float | None], seconds: float = 1.0) -> Window:
-    """A window of requests with these latencies; None for one without an answer."""
-    samples = tuple(
-        Sample(0.0, 0.0, (latency or 0.0) / 1000, answered=latency is not None)
-        for latency in latencies_ms
-    )
-    return Window(samples, seconds, due=len(samples))
+def requests_with(latencies_ms: Sequence[float | None], seconds: float = 1.0) -> Requests:
+    """Requests with these latencies, ended at even distances; None for one without an answer."""
+    requests = Requests(0.0)
+    for number, latency in enumerate(latencies_ms, start=1):
+        ended = seconds * number / len(latencies_ms)
+        intended = ended - (latency or 0.0) / 1000
+        requests.add(Sample(intended, intended, ended, answered=latency is not None))
+    return requests
 
 
 def a_result(
-    figures: Mapping[str, Figure], *, windows: Sequence[Window] = (), **run: Any
+    figures: Mapping[str, Figure], *, requests: Requests | None = None, **run: Any
 ) -> ProfileResult:
     """What came of measuring one profile."""
-    profile_run = ProfileRun(**{"agreed": True, **run})
-    profile_run.windows.extend(windows or [a_window([1.0])])
+    counted = requests_with([1.0] * 1000) if requests is None else requests
+    profile_run = ProfileRun(counted, **{"settled": True, **run})
     return ProfileResult(
         load=LOAD,
         figures=dict(figures),

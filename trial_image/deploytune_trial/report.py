@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from deploytune.contract.limits import Limit
-from deploytune.contract.metrics import split_metric_key
+from deploytune.contract.metrics import METRICS, split_metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement, TrialReport
 from deploytune.contract.request import TrialRequest
+from deploytune.contract.workload import fewest_samples
 from deploytune_trial.measure.session import ProfileResult, figures_by_key, lag_p99_ms
 from deploytune_trial.measure.windows import Figure
 from deploytune_trial.stages import StageLog
@@ -46,6 +47,10 @@ class Findings:
     def add_values(self, values: Mapping[str, float]) -> None:
         """Take in figures without an interval."""
         self.figures.update({key: Figure(value) for key, value in values.items()})
+
+    def result_of(self, load: str | None) -> ProfileResult | None:
+        """Return the measurement under a load, None if there was none."""
+        return next((result for result in self.results if result.load == load), None)
 
 
 @dataclass(frozen=True)
@@ -139,14 +144,16 @@ def _client_bound(request: TrialRequest, findings: Findings) -> Verdict | None:
 
 
 def _unstable(request: TrialRequest, findings: Findings) -> Verdict | None:
-    """Refuse a limited latency that neither settled nor has bounds, unless it is infinite."""
-    unsettled = {result.load for result in findings.results if not result.run.agreed}
+    """Refuse a limited percentile of too few requests to bound it, unless it is infinite."""
     for limit in request.limits:
         metric, load = split_metric_key(limit.metric)
-        figure = findings.figures[limit.metric]
-        has_bounds = figure.half_width is not None or math.isinf(figure.value)
-        if load in unsettled and not has_bounds and metric != "throughput":
-            message = f"{limit.metric}: the windows do not agree, and too few samples bound it"
+        result = findings.result_of(load)
+        percentile = METRICS[metric].percentile if metric in METRICS else None
+        if result is None or percentile is None or metric not in result.run.undecided:
+            continue
+        count, needed = len(result.run.requests), fewest_samples(percentile)
+        if count < needed and math.isfinite(findings.figures[limit.metric].value):
+            message = f"{limit.metric}: nothing bounds it: {count} requests, it needs {needed}"
             return Verdict(OutcomeKind.INVALID, Cause.UNSTABLE, message)
     return None
 
@@ -188,20 +195,26 @@ def _missed_limits(request: TrialRequest, findings: Findings) -> str:
 
 
 def _is_uncertain(request: TrialRequest, findings: Findings) -> bool:
-    """Tell whether an interval of a limited metric crosses its limit, and none is missed surely."""
-    widths = [
-        (
-            limit.excess(findings.figures[limit.metric].value),
-            _width_at_limit(limit.metric, findings),
-        )
-        for limit in request.limits
-    ]
-    surely_missed = any(excess > width for excess, width in widths)
-    return not surely_missed and any(abs(excess) < width for excess, width in widths)
+    """Tell whether a limit may be on its other side, and none is missed beyond doubt."""
+    sides = [_side_of(limit, findings) for limit in request.limits]
+    surely_missed = any(excess > 0 and sure for excess, sure in sides)
+    return not surely_missed and not all(sure for _, sure in sides)
 
 
-def _width_at_limit(metric: str, findings: Findings) -> float:
-    return 0.0 if metric in findings.settled else findings.figures[metric].half_width or 0.0
+def _side_of(limit: Limit, findings: Findings) -> tuple[float, bool]:
+    """Return by how much a limit is missed, and whether that it is, or is not, is sure.
+
+    Under a load the sequential test says so, of answers their evaluation where it ended early, and
+    for all else the interval does.
+    """
+    metric, load = split_metric_key(limit.metric)
+    figure, result = findings.figures[limit.metric], findings.result_of(load)
+    excess = limit.excess(figure.value)
+    if result is not None:
+        return excess, metric not in result.run.undecided
+    if limit.metric in findings.settled:
+        return excess, True
+    return excess, abs(excess) >= (figure.half_width or 0.0)
 
 
 def _without_lag(findings: Findings) -> Mapping[str, float]:
@@ -231,16 +244,14 @@ def _facts_of(result: ProfileResult) -> dict[str, str | int | float]:
         "answered": run.answered,
         "serverAnswered": counted.requests,
         "windows": run.window_count,
-        "agreed": int(run.agreed),
+        "settled": int(run.settled),
         "lagP99Ms": lag_p99_ms(run),
         "clientShare": run.client_share,
     }
     if counted.executions:
         facts["meanBatch"] = counted.inferences / counted.executions
-    seconds = math.fsum(window.seconds for window in run.windows)
-    due = sum(window.due for window in run.windows)
-    if due and seconds > 0:
-        facts["duePerSecond"] = due / seconds
+    if run.due and run.requests.seconds > 0:
+        facts["duePerSecond"] = run.due / run.requests.seconds
     return {f"{name}@{load}": value for name, value in facts.items()}
 
 

@@ -88,8 +88,9 @@ class Evaluation(ContractModel):
 class LoadProfile(ContractModel):
     """How the server is loaded while it is measured.
 
-    A measurement is a run of windows of `window_requests` each, until three in a row agree within
-    10 % or `max_windows` is reached; the last three windows count.
+    A measurement is a run of windows of `window_requests` each. It ends once the limits under this
+    load are decided and the objectives precise, after `max_windows` at the latest; all its windows
+    count. At most eight times, at ends of windows, it is looked at what is known.
     """
 
     name: Name = Field(description="what objectives and constraints call it in `load`")
@@ -106,7 +107,10 @@ class LoadProfile(ContractModel):
         default=100, ge=10, le=1_000_000, description="requests in one window of a measurement"
     )
     max_windows: int = Field(
-        default=6, ge=3, le=100, description="windows after which a measurement ends, stable or not"
+        default=6,
+        ge=3,
+        le=100,
+        description="windows after which a measurement ends, decided or not",
     )
     request_timeout_seconds: float = Field(
         default=10.0, gt=0, le=600, description="seconds after which a request counts as failed"
@@ -126,11 +130,12 @@ class LoadProfile(ContractModel):
 
     @property
     def measured_requests(self) -> int:
-        """The requests of the three windows that count."""
+        """The requests of the fewest windows that a measurement can be allowed."""
         return COUNTED_WINDOWS * self.window_requests
 
 
 COUNTED_WINDOWS = 3
+"""Windows that a measurement has at least, unless its limits are decided earlier."""
 
 
 def fewest_samples(percentile: float) -> int:

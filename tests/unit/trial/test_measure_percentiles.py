@@ -5,13 +5,7 @@ import random
 
 import pytest
 
-from deploytune_trial.measure.percentiles import (
-    interval_ranks,
-    mean_half_width,
-    nearest_rank,
-    percentile_half_width,
-    percentile_of,
-)
+from deploytune_trial.measure.percentiles import nearest_rank, percentile_of, ranks_of_bounds
 
 
 @pytest.mark.parametrize(
@@ -26,15 +20,14 @@ from deploytune_trial.measure.percentiles import (
 def test_the_ranks_of_an_interval_are_those_of_the_binomial_tables(
     percentile: float, count: int, ranks: tuple[int, int]
 ) -> None:
-    assert interval_ranks(percentile, count) == ranks
+    assert ranks_of_bounds(percentile, count, 0.025) == ranks
 
 
 def test_three_hundred_samples_give_p99_no_upper_bound() -> None:
-    low, high = interval_ranks(99.0, 300)
+    low, high = ranks_of_bounds(99.0, 300, 0.025)
 
     assert low is not None
     assert high is None
-    assert percentile_half_width([float(value) for value in range(300)], 99.0) is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +48,7 @@ def test_the_interval_of_p95_holds_the_true_one_in_95_of_100_runs() -> None:
     held = 0
     for _ in range(400):
         ordered = sorted(generator.expovariate(1.0) for _ in range(300))
-        low, high = interval_ranks(95.0, 300)
+        low, high = ranks_of_bounds(95.0, 300, 0.025)
         assert low is not None
         assert high is not None
         held += ordered[low - 1] <= true_p95 <= ordered[high - 1]
@@ -63,25 +56,8 @@ def test_the_interval_of_p95_holds_the_true_one_in_95_of_100_runs() -> None:
     assert 0.93 <= held / 400 <= 0.99
 
 
-def test_an_infinite_percentile_has_no_width() -> None:
-    assert percentile_half_width([1.0] * 200 + [math.inf] * 100, 95.0) is None
-
-
-def test_the_width_of_a_mean_shrinks_with_the_root_of_the_samples() -> None:
-    few = mean_half_width([0.0, 2.0] * 50)
-    many = mean_half_width([0.0, 2.0] * 200)
-
-    assert few is not None
-    assert many is not None
-    assert few / many == pytest.approx(2.0, rel=0.02)
-
-
-def test_a_single_sample_has_no_width() -> None:
-    assert mean_half_width([1.0]) is None
-
-
 def test_an_interval_of_millions_of_samples_is_found() -> None:
-    low, high = interval_ranks(99.0, 3_000_000)
+    low, high = ranks_of_bounds(99.0, 3_000_000, 0.025)
 
     assert low is not None
     assert high is not None

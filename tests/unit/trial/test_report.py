@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from trial_builders import P95, THROUGHPUT, a_request, a_result, findings_of
+from trial_builders import P95, THROUGHPUT, a_request, a_result, findings_of, requests_with
 
 from deploytune.contract.codec import decode_message, encode_report
 from deploytune.contract.limits import Limit
@@ -39,22 +39,41 @@ def test_a_trial_that_misses_a_limit_is_infeasible_and_says_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "half_width", "outcome"),
-    [(19.0, 2.0, OutcomeKind.FEASIBLE), (21.0, 2.0, OutcomeKind.INFEASIBLE)],
+    ("value", "outcome"),
+    [(19.0, OutcomeKind.FEASIBLE), (21.0, OutcomeKind.INFEASIBLE)],
     ids=["met, but may be missed", "missed, but may be met"],
 )
-def test_a_limit_within_the_interval_leaves_the_outcome_uncertain(
-    value: float, half_width: float, outcome: OutcomeKind
+def test_a_limit_that_its_requests_left_open_is_judged_by_its_value_and_uncertain(
+    value: float, outcome: OutcomeKind
 ) -> None:
-    verdict = judged(Figure(value, half_width))
+    verdict = judged(Figure(value, 2.0), settled=False, undecided=frozenset({"latency_p95_ms"}))
 
     assert verdict.outcome is outcome
     assert verdict.uncertain
 
 
+def test_a_limit_that_the_test_decided_is_certain_though_its_interval_reaches_into_the_zone() -> (
+    None
+):
+    assert judged(Figure(19.5, 1.0)) == Verdict(OutcomeKind.FEASIBLE)
+
+
+def test_an_accuracy_whose_interval_crosses_its_limit_is_uncertain() -> None:
+    request = a_request(limits=[Limit(metric="accuracy", min=0.9)])
+    findings = findings_of(a_result(measured(Figure(1.0))), accuracy=Figure(0.91, 0.02))
+
+    assert judge(request, findings) == Verdict(OutcomeKind.FEASIBLE, uncertain=True)
+
+
 def test_a_sure_miss_leaves_nothing_uncertain() -> None:
     request = a_request(limits=[LIMIT, Limit(metric=THROUGHPUT, min=50.5)])
-    findings = findings_of(a_result(measured(Figure(90.0, 1.0), throughput=50.0)))
+    findings = findings_of(
+        a_result(
+            measured(Figure(90.0, 1.0), throughput=50.0),
+            settled=True,
+            undecided=frozenset({"throughput"}),
+        )
+    )
 
     assert not judge(request, findings).uncertain
 
@@ -82,14 +101,14 @@ def test_an_infinite_latency_misses_any_limit() -> None:
 
 
 def test_a_measurement_given_up_is_aborted_early() -> None:
-    verdict = judged(Figure(500.0), agreed=False, lost_metric=P95)
+    verdict = judged(Figure(500.0), lost_metric=P95)
 
     assert (verdict.outcome, verdict.cause) == (OutcomeKind.INFEASIBLE, Cause.ABORTED_EARLY)
     assert f"{P95} is above 5 x its limit" in verdict.message
 
 
 def test_a_server_that_does_not_keep_up_misses_its_limits() -> None:
-    verdict = judged(Figure(math.inf), agreed=False, overloaded=True)
+    verdict = judged(Figure(math.inf), overloaded=True)
 
     assert verdict.cause is Cause.ABORTED_EARLY
     assert "does not keep up" in verdict.message
@@ -121,10 +140,16 @@ def test_a_throughput_that_the_client_bounds_is_no_objective() -> None:
     assert by_latency.outcome is OutcomeKind.FEASIBLE
 
 
-def test_a_latency_that_neither_settled_nor_has_bounds_is_invalid() -> None:
-    verdict = judged(Figure(10.0, None), agreed=False)
+def test_a_percentile_that_so_few_requests_cannot_bound_is_invalid() -> None:
+    verdict = judged(
+        Figure(10.0, None),
+        settled=False,
+        undecided=frozenset({"latency_p95_ms"}),
+        requests=requests_with([10.0] * 89),
+    )
 
     assert (verdict.outcome, verdict.cause) == (OutcomeKind.INVALID, Cause.UNSTABLE)
+    assert "89 requests, it needs 90" in verdict.message
 
 
 def a_stage_log() -> StageLog:

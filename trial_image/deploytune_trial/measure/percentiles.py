@@ -1,8 +1,8 @@
-"""Percentiles as order statistics, and how sure they are.
+"""Percentiles as order statistics.
 
-The percentile is the nearest rank: a value that was really measured. Its interval is the pair of
-ranks that holds the true percentile at 95 %, from the binomial distribution and nothing else: no
-shape of the latencies is assumed. Where too few samples bound it, there is no interval.
+The percentile is the nearest rank: a value that was really measured. It is bounded by the ranks
+that the binomial distribution names and by nothing else. Where too few samples bound it, there is
+no bound.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-CONFIDENCE = 0.95
-
-_NORMAL_QUANTILE = 1.959964  # of the two-sided 95 % interval
 _TAIL_DEVIATIONS = 12  # beyond these the binomial distribution holds nothing a float could show
 
 
@@ -21,17 +18,18 @@ def nearest_rank(percentile: float, count: int) -> int:
     return min(count, max(1, math.ceil(round(percentile / 100 * count, 9))))
 
 
-def interval_ranks(percentile: float, count: int) -> tuple[int | None, int | None]:
-    """Return the ranks that bound a percentile at 95 %; None where no sample bounds that side."""
-    share = percentile / 100
-    tail = (1 - CONFIDENCE) / 2
+def ranks_of_bounds(percentile: float, count: int, alpha: float) -> tuple[int | None, int | None]:
+    """Return the ranks that bound a percentile, each side wrong with probability `alpha` at most.
+
+    None where no sample bounds that side; the samples are independent.
+    """
     at_most = 0.0
     low: int | None = None
-    for below, probability in _binomial(count, share):
+    for below, probability in _binomial(count, percentile / 100):
         at_most += probability
-        if at_most <= tail:
+        if at_most <= alpha:
             low = below + 1
-        if at_most >= 1 - tail:
+        if at_most >= 1 - alpha:
             high = below + 1
             return low, high if high <= count else None
     return low, None
@@ -40,27 +38,6 @@ def interval_ranks(percentile: float, count: int) -> tuple[int | None, int | Non
 def percentile_of(ordered: Sequence[float], percentile: float) -> float:
     """Return a percentile of samples in ascending order."""
     return ordered[nearest_rank(percentile, len(ordered)) - 1]
-
-
-def percentile_half_width(ordered: Sequence[float], percentile: float) -> float | None:
-    """Return the larger distance from a percentile to its bounds, None where one is missing."""
-    low, high = interval_ranks(percentile, len(ordered))
-    if low is None or high is None:
-        return None
-    value = percentile_of(ordered, percentile)
-    if math.isinf(value):
-        return None
-    return max(ordered[high - 1] - value, value - ordered[low - 1])
-
-
-def mean_half_width(samples: Sequence[float]) -> float | None:
-    """Return the half-width of the 95 % interval of a mean, None where it has none."""
-    count = len(samples)
-    mean = math.fsum(samples) / count
-    if count < 2 or math.isinf(mean):  # noqa: PLR2004 - a spread needs two samples
-        return None
-    variance = math.fsum((sample - mean) ** 2 for sample in samples) / (count - 1)
-    return _NORMAL_QUANTILE * math.sqrt(variance / count)
 
 
 def _binomial(count: int, share: float) -> list[tuple[int, float]]:

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from deploytune.contract.metrics import METRICS, metric_key, split_metric_key
+from deploytune.contract.metrics import metric_key
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import LoadProfile
-from deploytune_trial.measure.aborting import Ceiling
+from deploytune_trial.measure.goals import goal_of
 from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.profiles import ProfileRun, measure, warm_up
 from deploytune_trial.measure.windows import (
     LATENCIES,
+    THROUGHPUT,
     Figure,
     figures_of_no_answer,
-    latency_of,
+    latency_estimator,
     summarise,
 )
 from deploytune_trial.triton.server import Counters, TritonServer
@@ -106,8 +107,7 @@ class MeasureSession:
                 profile,
                 self._clients[profile.name].send,
                 self._request.seed,
-                needed=needed_latencies(self._request, profile.name),
-                ceilings=ceilings(self._request, profile.name),
+                goal_of(self._request, profile.name),
             )
         )
         batch = self._request.workload.request_batch
@@ -132,29 +132,11 @@ class MeasureSession:
             await client.close()
 
 
-def needed_latencies(request: TrialRequest, load: str) -> list[str]:
-    """Return the latency metrics that limits and objectives of a request name for a load."""
-    keys = (*request.objectives, *(limit.metric for limit in request.limits))
-    named = [split_metric_key(key) for key in keys]
-    return sorted({metric for metric, of in named if of == load and metric in LATENCIES})
-
-
-def ceilings(request: TrialRequest, load: str) -> list[Ceiling]:
-    """Return the latencies above which a limit of a load is hopelessly missed."""
-    found = []
-    for limit in request.limits:
-        metric, of = split_metric_key(limit.metric)
-        if of == load and metric in LATENCIES and limit.max is not None:
-            height = limit.max * request.latency_abort_factor
-            found.append(Ceiling(limit.metric, METRICS[metric].percentile, height))
-    return found
-
-
 def lag_p99_ms(run: ProfileRun) -> float:
     """Return the 99th percentile of how late the client itself was."""
-    if not run.windows:
+    if not len(run.requests):
         return 0.0
-    return percentile_of(sorted(sample.lag_ms for sample in run.samples), _LAG_PERCENTILE)
+    return percentile_of(sorted(run.requests.lags_ms().tolist()), _LAG_PERCENTILE)
 
 
 def figures_by_key(result: ProfileResult) -> dict[str, Figure]:
@@ -164,19 +146,17 @@ def figures_by_key(result: ProfileResult) -> dict[str, Figure]:
 
 def _figures(run: ProfileRun, request_batch: int) -> dict[str, Figure]:
     """Summarise a run; in one that the server could not keep up with, latency has no end."""
-    if not run.windows:
-        return figures_of_no_answer()
-    figures = summarise(list(run.windows), request_batch)
+    figures = summarise(run.requests, request_batch)
     if run.overloaded:
-        return {**figures_of_no_answer(), "throughput": figures["throughput"]}
+        return {**figures_of_no_answer(), THROUGHPUT: figures[THROUGHPUT]}
     return figures
 
 
 def _latencies_without_lag(run: ProfileRun) -> dict[str, float]:
-    if not run.windows:
+    if not len(run.requests):
         return {}
-    ordered = sorted(sample.latency_ms - sample.lag_ms for sample in run.samples)
-    return {name: latency_of(ordered, percentile) for name, percentile in LATENCIES.items()}
+    latencies = run.requests.latencies_ms() - run.requests.lags_ms()
+    return {name: latency_estimator(latencies, name)(0.5).value for name in LATENCIES}
 
 
 def _precise_loop() -> asyncio.AbstractEventLoop:

@@ -1,25 +1,29 @@
-"""Windows of answered requests, when they agree, and the figures of the last three.
+"""What was measured under one load: its requests in columns, and the figures that they give.
 
-A window is a run of consecutive completions. A request that was rejected or timed out has an
-infinite latency and counts: a percentile can be infinite, and is then worse than any limit.
+A request that was rejected or timed out has an infinite latency and counts: a percentile can be
+infinite, and is then worse than any limit. Figures are of all requests that count, not of the last
+ones: a test that may look several times holds for all it has seen. Drift shows in the intervals.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deploytune.contract.metrics import METRICS
-from deploytune.contract.workload import COUNTED_WINDOWS
-from deploytune_trial.measure.percentiles import (
-    mean_half_width,
-    percentile_half_width,
-    percentile_of,
-)
+import numpy as np
 
-TOLERANCE = 0.10
-"""How far apart the windows that count may lie, as a share of the smallest."""
+from deploytune.contract.metrics import METRICS
+from deploytune_trial.measure.dependence import Series
+from deploytune_trial.measure.intervals import (
+    Estimate,
+    EstimateAt,
+    mean_estimator,
+    percentile_estimator,
+    rate_estimator,
+)
+from deploytune_trial.measure.sequential import CONFIDENCE
 
 LATENCIES = {
     name: definition.percentile
@@ -27,6 +31,8 @@ LATENCIES = {
     if definition.unit == "ms" and definition.under_load
 }
 """The latency metrics and their percentiles; None is the mean."""
+
+THROUGHPUT = "throughput"
 
 _MILLISECONDS = 1000.0
 
@@ -59,86 +65,90 @@ class Figure:
     half_width: float | None = None
 
 
-@dataclass(frozen=True)
-class Window:
-    """Consecutive completions, the seconds they took, and how many requests were due meanwhile."""
+class Requests:
+    """Requests in the order in which they ended, from a moment on."""
 
-    samples: tuple[Sample, ...]
-    seconds: float
-    due: int
+    def __init__(self, started: float) -> None:
+        """Begin with none at `started`."""
+        self.started = started
+        self._intended = array("d")
+        self._sent = array("d")
+        self._ended = array("d")
+        self._answered = array("b")
+
+    def __len__(self) -> int:
+        """How many have ended."""
+        return len(self._ended)
+
+    def add(self, sample: Sample) -> None:
+        """Take one that has ended."""
+        self._intended.append(sample.intended)
+        self._sent.append(sample.sent)
+        self._ended.append(sample.ended)
+        self._answered.append(sample.answered)
+
+    @property
+    def seconds(self) -> float:
+        """From the moment they began to the end of the last."""
+        return max(0.0, self._ended[-1] - self.started) if self._ended else 0.0
 
     @property
     def answered(self) -> int:
-        """How many requests were answered."""
-        return sum(sample.answered for sample in self.samples)
+        """How many were answered."""
+        return sum(self._answered)
 
-    @property
-    def answers_per_second(self) -> float:
-        """The rate of answers."""
-        return self.answered / self.seconds if self.seconds > 0 else 0.0
+    def ends_of_answers(self) -> Series:
+        """When the answers came, in order."""
+        return np.sort(np.array(self._ended)[np.array(self._answered, dtype=bool)])
 
-    @property
-    def answers_per_due_request(self) -> float:
-        """Whether the server keeps up with requests that come at a rate of their own."""
-        return self.answered / max(1, self.due)
+    def latencies_ms(self, since: int = 0) -> Series:
+        """Latencies in the order in which they were to be sent, of all but the first `since`."""
+        intended = np.array(self._intended[since:])
+        latencies = (np.array(self._ended[since:]) - intended) * _MILLISECONDS
+        latencies[np.array(self._answered[since:]) == 0] = math.inf
+        return np.asarray(latencies[np.argsort(intended, kind="stable")])
 
-
-class WindowBuilder:
-    """Cuts completions into windows of equal counts."""
-
-    def __init__(self, size: int, started: float) -> None:
-        """Begin the first window of `size` samples at `started`."""
-        self._size = size
-        self.restart(started)
-
-    def restart(self, now: float) -> None:
-        """Forget the window that is being built and begin another."""
-        self._started = now
-        self._samples: list[Sample] = []
-        self._due = 0
-
-    def note_due(self) -> None:
-        """Count a request that is to be sent now."""
-        self._due += 1
-
-    def hold(self, sample: Sample) -> None:
-        """Take a sample that completes no window."""
-        self._samples.append(sample)
-
-    def add(self, sample: Sample) -> Window | None:
-        """Take a sample; return the window it completes."""
-        self.hold(sample)
-        return self.cut(sample.ended) if len(self._samples) >= self._size else None
-
-    def cut(self, now: float) -> Window | None:
-        """End the window here, complete or not; None when it is empty."""
-        if not self._samples:
-            return None
-        window = Window(tuple(self._samples), now - self._started, self._due)
-        self.restart(now)
-        return window
+    def lags_ms(self) -> Series:
+        """How late the client itself was, in the same order."""
+        intended = np.array(self._intended)
+        lags = (np.array(self._sent) - intended) * _MILLISECONDS
+        return np.asarray(lags[np.argsort(intended, kind="stable")])
 
 
-def latency_of(ordered: Sequence[float], percentile: float | None) -> float:
-    """Return a percentile of ordered latencies, or their mean."""
+def latency_estimator(latencies: Series, metric: str) -> EstimateAt:
+    """Return what to ask for a latency metric at any alpha."""
+    percentile = LATENCIES[metric]
     if percentile is None:
-        return math.fsum(ordered) / len(ordered)
-    return percentile_of(ordered, percentile)
+        return mean_estimator(latencies)
+    return percentile_estimator(latencies, percentile)
 
 
-def windows_agree(windows: Sequence[Window], metrics: Sequence[str], *, at_rate: bool) -> bool:
-    """Tell whether the last three windows agree in pace and in every metric given.
+def estimates_of(
+    requests: Requests, request_batch: int, metrics: Iterable[str] = (*LATENCIES, THROUGHPUT)
+) -> dict[str, EstimateAt]:
+    """Return what to ask for each metric of a load at any alpha."""
+    latencies, ends = requests.latencies_ms(), requests.ends_of_answers()
+    return {
+        metric: latency_estimator(latencies, metric)
+        if metric in LATENCIES
+        else rate_estimator(ends, requests.started, request_batch)
+        for metric in metrics
+    }
 
-    The pace of requests that come at a rate of their own is the share of them that is answered:
-    the rate itself varies from window to window by chance.
-    """
-    if len(windows) < COUNTED_WINDOWS:
-        return False
-    counted = windows[-COUNTED_WINDOWS:]
-    paces = [w.answers_per_due_request if at_rate else w.answers_per_second for w in counted]
-    latencies = [_ordered_latencies([window]) for window in counted]
-    series = [[latency_of(one, LATENCIES[name]) for one in latencies] for name in metrics]
-    return all(values_agree(values, TOLERANCE) for values in [paces, *series])
+
+def summarise(requests: Requests, request_batch: int) -> dict[str, Figure]:
+    """Return the figures of a load with the half-widths of their intervals, by metric."""
+    if not len(requests):
+        return figures_of_no_answer()
+    return {
+        name: _figure_of(estimate_at((1 - CONFIDENCE) / 2))
+        for name, estimate_at in estimates_of(requests, request_batch).items()
+    }
+
+
+def figures_of_no_answer() -> dict[str, Figure]:
+    """Return the figures of a server that has answered nothing."""
+    return {**dict.fromkeys(LATENCIES, Figure(math.inf)), THROUGHPUT: Figure(0.0)}
 
 
 def values_agree(values: Sequence[float], tolerance: float) -> bool:
@@ -146,43 +156,5 @@ def values_agree(values: Sequence[float], tolerance: float) -> bool:
     return max(values) <= min(values) * (1 + tolerance)
 
 
-def figures_of_no_answer() -> dict[str, Figure]:
-    """Return the figures of a server that has answered nothing."""
-    return {**dict.fromkeys(LATENCIES, Figure(math.inf)), "throughput": Figure(0.0)}
-
-
-def summarise(windows: Sequence[Window], request_batch: int) -> dict[str, Figure]:
-    """Return the figures of the last three windows together, by metric."""
-    counted = windows[-COUNTED_WINDOWS:]
-    rates = [window.answers_per_second * request_batch for window in counted]
-    seconds = math.fsum(window.seconds for window in counted)
-    answers = sum(window.answered for window in counted)
-    rate = answers * request_batch / seconds if seconds > 0 else 0.0
-    pooled = _ordered_latencies(counted)
-    each = [_ordered_latencies([window]) for window in counted]
-    figures = {name: _latency_figure(pooled, each, name) for name in LATENCIES}
-    figures["throughput"] = Figure(rate, _half_spread(rates))
-    return figures
-
-
-def _latency_figure(pooled: list[float], each: list[list[float]], name: str) -> Figure:
-    percentile = LATENCIES[name]
-    value = latency_of(pooled, percentile)
-    within = (
-        mean_half_width(pooled) if percentile is None else percentile_half_width(pooled, percentile)
-    )
-    between = _half_spread([latency_of(latencies, percentile) for latencies in each])
-    if within is None or between is None or math.isinf(within):
-        return Figure(value, None)
-    return Figure(value, max(within, between))
-
-
-def _half_spread(values: Sequence[float]) -> float | None:
-    """Half the distance between the extremes; None for a single window or an infinite one."""
-    if len(values) < 2 or math.isinf(max(values)):  # noqa: PLR2004 - a spread needs two windows
-        return None
-    return (max(values) - min(values)) / 2
-
-
-def _ordered_latencies(windows: Sequence[Window]) -> list[float]:
-    return sorted(sample.latency_ms for window in windows for sample in window.samples)
+def _figure_of(estimate: Estimate) -> Figure:
+    return Figure(estimate.value, None if math.isinf(estimate.value) else estimate.half_width)
