@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from deploytune.api.trial import TuningTrial
@@ -15,6 +14,7 @@ from deploytune.search.problem import Constraint, Problem
 from deploytune.search.violations import normalised_excess, violation_of
 from deploytune.state.confirm import Candidate
 from deploytune.state.history import to_finished_trial
+from deploytune.state.repeated import combine_repeated
 
 _Metrics = dict[str, Measurement]
 
@@ -22,10 +22,13 @@ _Metrics = dict[str, Measurement]
 def answer_of(problem: Problem, candidate: Candidate) -> Answer:
     """Return the candidate as an answer: the figures are those of its confirmations alone.
 
-    Only a candidate without any shows its own, measured in the search.
+    Only a candidate without any shows its own, measured in the search; with some, that one counts
+    for the spread between processes.
     """
     confirmations = candidate.confirmed_by
-    figures = _combine([t.status.metrics for t in confirmations or (candidate.trial,)])
+    figures = candidate.trial.status.metrics
+    if confirmations:
+        figures = _combine([trial.status.metrics for trial in confirmations], figures)
     return _answer(problem, candidate.trial, figures, len(confirmations))
 
 
@@ -101,23 +104,13 @@ def _margins(problem: Problem, figures: _Metrics) -> list[LimitMargin]:
     return margins
 
 
-def _combine(measured: Sequence[_Metrics]) -> _Metrics:
-    """Return the median of each metric that all have, with an interval that covers both spreads.
-
-    Processes differ by half their range; within one, a figure is as uncertain as its report says.
-    """
-    if len(measured) == 1:
-        return measured[0]
-    shared = [key for key in measured[0] if all(key in metrics for metrics in measured)]
-    return {key: _median([metrics[key] for metrics in measured]) for key in shared}
-
-
-def _median(measured: Sequence[Measurement]) -> Measurement:
-    values = [each.value for each in measured]
-    within = [each.half_width for each in measured if each.half_width is not None]
-    between = (max(values) - min(values)) / 2
-    half_width = max(between, statistics.median(within)) if within else between
-    return Measurement(value=statistics.median(values), half_width=half_width)
+def _combine(confirmations: Sequence[_Metrics], searched: _Metrics) -> _Metrics:
+    """Return each metric that all measurements of a configuration have."""
+    shared = [key for key in searched if all(key in metrics for metrics in confirmations)]
+    return {
+        key: combine_repeated([metrics[key] for metrics in confirmations], searched[key])
+        for key in shared
+    }
 
 
 def _was_measured(trial: TuningTrial) -> bool:
