@@ -67,17 +67,23 @@ def requests_with(latencies_ms: Sequence[float | None], seconds: float = 1.0) ->
 
 
 def a_result(
-    figures: Mapping[str, Figure], *, requests: Requests | None = None, **run: Any
+    figures: Mapping[str, Figure],
+    *,
+    requests: Requests | None = None,
+    counted: int | None = None,
+    in_flight_before: int = 0,
+    **run: Any,
 ) -> ProfileResult:
     """What came of measuring one profile."""
-    counted = requests_with([1.0] * 1000) if requests is None else requests
-    profile_run = ProfileRun(counted, **{"settled": True, **run})
+    ended = requests_with([1.0] * 1000) if requests is None else requests
+    profile_run = ProfileRun(ended, **{"settled": True, **run})
     return ProfileResult(
         load=LOAD,
         figures=dict(figures),
         figures_without_lag={name: figure.value for name, figure in figures.items()},
         run=profile_run,
-        counted=Counters(1, 0, 1, 1),
+        counted=Counters(profile_run.answered if counted is None else counted, 0, 1, 1),
+        in_flight_before=in_flight_before,
         request_timeout_ms=10_000.0,
     )
 

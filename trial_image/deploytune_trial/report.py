@@ -143,6 +143,20 @@ def _client_bound(request: TrialRequest, findings: Findings) -> Verdict | None:
     return None
 
 
+def _counts_disagree(_request: TrialRequest, findings: Findings) -> Verdict | None:
+    """Refuse figures of which Triton says that it answered other requests than the client saw."""
+    for result in findings.results:
+        answered, sent = result.run.answered, result.run.sent
+        seen, in_flight = result.counted.requests, sent - answered + result.in_flight_before
+        if not answered <= seen <= answered + in_flight:
+            message = (
+                f"load {result.load}: the client counts {answered} answers and {in_flight} "
+                f"requests in flight, Triton {seen} answers"
+            )
+            return Verdict(OutcomeKind.INVALID, Cause.COUNTS_DISAGREE, message)
+    return None
+
+
 def _unstable(request: TrialRequest, findings: Findings) -> Verdict | None:
     """Refuse a limited percentile of too few requests to bound it, unless it is infinite."""
     for limit in request.limits:
@@ -169,6 +183,7 @@ def _limit_missed(request: TrialRequest, findings: Findings) -> Verdict | None:
 _RULES: tuple[Rule, ...] = (
     _lost_early,
     _missing_metric,
+    _counts_disagree,
     _client_bound,
     _unstable,
     _limit_missed,

@@ -84,6 +84,7 @@ class Cause(StrEnum):
     SILENT_FALLBACK = "SilentFallback"
     BROKEN_REPORT = "BrokenReport"
     CLIENT_BOUND = "ClientBound"
+    COUNTS_DISAGREE = "CountsDisagree"
 
     INTERRUPTED = "Interrupted"
     DISRUPTED = "Disrupted"

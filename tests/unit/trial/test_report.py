@@ -140,6 +140,39 @@ def test_a_throughput_that_the_client_bounds_is_no_objective() -> None:
     assert by_latency.outcome is OutcomeKind.FEASIBLE
 
 
+@pytest.mark.parametrize(
+    ("counted", "in_flight_before", "outcome"),
+    [
+        pytest.param(90, 0, OutcomeKind.FEASIBLE, id="as many as the client"),
+        pytest.param(100, 0, OutcomeKind.FEASIBLE, id="those in flight too"),
+        pytest.param(103, 3, OutcomeKind.FEASIBLE, id="some from before"),
+        pytest.param(89, 0, OutcomeKind.INVALID, id="fewer than the client"),
+        pytest.param(101, 0, OutcomeKind.INVALID, id="more than were sent"),
+    ],
+)
+def test_tritons_own_counts_must_agree_but_for_requests_in_flight(
+    counted: int, in_flight_before: int, outcome: OutcomeKind
+) -> None:
+    result = a_result(
+        measured(Figure(1.0, 0.1)),
+        sent=100,
+        answered=90,
+        counted=counted,
+        in_flight_before=in_flight_before,
+    )
+
+    assert judge(a_request(), findings_of(result)).outcome is outcome
+
+
+def test_a_disagreement_of_counts_names_both() -> None:
+    result = a_result(measured(Figure(1.0, 0.1)), sent=100, answered=100, counted=250)
+
+    verdict = judge(a_request(), findings_of(result))
+
+    assert verdict.cause is Cause.COUNTS_DISAGREE
+    assert "100 answers and 0 requests in flight, Triton 250 answers" in verdict.message
+
+
 def test_a_percentile_that_so_few_requests_cannot_bound_is_invalid() -> None:
     verdict = judged(
         Figure(10.0, None),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,6 +33,8 @@ from deploytune_trial.triton.server import Counters, TritonServer
 
 _Result = TypeVar("_Result")
 _LAG_PERCENTILE = 99.0
+_COUNT_POLLS = 25
+_COUNT_POLL_SECONDS = 0.01
 
 
 class Client(Protocol):
@@ -59,6 +62,7 @@ class ProfileResult:
     figures_without_lag: dict[str, float]
     run: ProfileRun
     counted: Counters
+    in_flight_before: int
     request_timeout_ms: float
 
 
@@ -73,6 +77,7 @@ class MeasureSession:
         self._server = server
         self._open_client = open_client
         self._clients: dict[str, Client] = {}
+        self._in_flight = 0
         self._runner = asyncio.Runner(loop_factory=_precise_loop)
 
     def __enter__(self) -> Self:
@@ -92,12 +97,12 @@ class MeasureSession:
 
     def warm_up(self, concurrency: int) -> dict[str, int]:
         """Warm up for every profile; return the requests each took."""
-        return {
-            profile.name: self._run(
-                warm_up(profile, self._clients[profile.name].send, concurrency)
-            ).sent
-            for profile in self._request.workload.loads
-        }
+        sent = {}
+        for profile in self._request.workload.loads:
+            run = self._run(warm_up(profile, self._clients[profile.name].send, concurrency))
+            self._in_flight += run.sent - run.answered
+            sent[profile.name] = run.sent
+        return sent
 
     def measure(self, profile: LoadProfile) -> ProfileResult:
         """Measure under one profile."""
@@ -110,15 +115,27 @@ class MeasureSession:
                 goal_of(self._request, profile.name),
             )
         )
+        in_flight_before = self._in_flight
+        self._in_flight += run.sent - run.answered
         batch = self._request.workload.request_batch
         return ProfileResult(
             load=profile.name,
             figures=_figures(run, batch),
             figures_without_lag=_latencies_without_lag(run),
             run=run,
-            counted=self._server.counters().since(before),
+            counted=self._counted_since(before, run.answered),
+            in_flight_before=in_flight_before,
             request_timeout_ms=profile.request_timeout_seconds * 1000,
         )
+
+    def _counted_since(self, before: Counters, answered: int) -> Counters:
+        """Return Triton's counts; it may count an answer a moment after it was seen here."""
+        for _ in range(_COUNT_POLLS):
+            counted = self._server.counters().since(before)
+            if counted.requests >= answered:
+                return counted
+            time.sleep(_COUNT_POLL_SECONDS)
+        return self._server.counters().since(before)
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return self._runner.run(work)
