@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_confirm(
         commands.add_parser("confirm", help="compare ways to spend confirmations, under noise")
     )
+    _add_measure(
+        commands.add_parser("measure", help="judge limits on simulated servers of known laws")
+    )
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
@@ -113,6 +116,12 @@ def _add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="0-99", metavar="FIRST-LAST", help="default: 0-99")
     parser.add_argument("--trials", type=int, default=25, metavar="N", help="of each search")
     parser.add_argument("--repeats", type=int, default=20, metavar="N", help="of the noise")
+
+
+def _add_measure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("verdicts", "coverage"))
+    parser.add_argument("--repeats", type=int, default=200, metavar="N", help="of each server")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
@@ -219,6 +228,18 @@ def _confirm(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _measure(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.measuring.playing import play
+    from deploytune.bench.measuring.tables import coverage_table, verdict_table
+
+    if options.repeats < 1:
+        raise InvalidTuningError("repeats", "must be at least 1", options.repeats)
+    table = verdict_table if options.what == "verdicts" else coverage_table
+    rows = play(options.what, f"--repeats={options.repeats}", f"--seed={options.seed}")
+    print(table(list(rows)), end="")
+    return ExitCode.ANSWER
+
+
 def _show(done: int, of: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done} of {of}", end="" if done < of else "\n", file=sys.stderr, flush=True)
@@ -252,4 +273,5 @@ _COMMANDS = {
     "confirm": _confirm,
     "record": record_table,
     "pack": pack_table,
+    "measure": _measure,
 }

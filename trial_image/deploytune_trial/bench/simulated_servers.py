@@ -18,7 +18,7 @@ import numpy as np
 from deploytune_trial.measure.dependence import Series
 from deploytune_trial.measure.windows import Sample
 
-_TRUTH_REQUESTS = 2_000_000
+_TRUTH_REQUESTS = 1_000_000
 _MILLISECONDS = 1000
 _TRUTH_SEED = 20_261_126
 _NORMAL = NormalDist()
@@ -50,15 +50,16 @@ class SimulatedServer:
         intended = np.cumsum(generator.exponential(1 / rate, requests))
         ended = intended + latencies
         order = np.argsort(ended, kind="stable")
-        return Run(intended[order], ended[order])
+        return Run(intended[order], ended[order], factor)
 
 
 @dataclass(frozen=True)
 class Run:
-    """Requests in the order of their ends: when they were to be sent, and when they ended."""
+    """Requests in the order of their ends, and how this run differs from the typical one."""
 
     intended: Series
     ended: Series
+    factor: float
 
     def until(self, seconds: float) -> Series:
         """Return the latencies of the requests that ended by then, in milliseconds."""

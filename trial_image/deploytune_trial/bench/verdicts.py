@@ -49,9 +49,7 @@ class Judged:
         return abs(self.ratio - 1) > ZONE and self.met != (self.ratio <= 1)
 
 
-def verdict_row(
-    server: SimulatedServer, metric: str, repeats: int, seed: int
-) -> dict[str, str | float | None]:
+def verdict_row(server: SimulatedServer, metric: str, repeats: int, seed: int) -> dict[str, object]:
     """Return the figures of the sequential test and of the fixed scheme on one server."""
     sequential, fixed = [], {longer: list[Judged]() for longer in _LONGER}
     for ratio, run in _configurations(server, metric, repeats, seed):

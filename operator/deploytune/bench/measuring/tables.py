@@ -1,0 +1,87 @@
+"""The rows of the trial's benchmarks as markdown tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from deploytune.bench.measuring.playing import Row
+from deploytune.contract.report import Measurement
+from deploytune.state.repeated import combine_repeated
+
+_NONE = "-"
+
+
+_VERDICTS = (
+    ("server", "limit on", "wrong outside the zone", "wrong, fixed 3 x 5 s", "left open"),
+    ("seconds, median", "seconds, mean", "fixed windows at the same error, seconds"),
+)
+
+_COVERAGE = (
+    ("server", "metric", "requests", "a run's interval holds its truth", "has none"),
+    ("half-width", "an answer's interval holds the server's"),
+)
+
+
+def verdict_table(rows: Sequence[Row]) -> str:
+    """Return errors and seconds of the sequential test beside those of fixed windows."""
+    return _table(
+        _VERDICTS,
+        [
+            (
+                row["server"],
+                f"`{row['metric']}`",
+                _percent(row["wrong"]),
+                _percent(row["wrong_fixed"]),
+                _percent(row["undecided"]),
+                f"{row['seconds']:.1f}",
+                f"{row['seconds_mean']:.1f}",
+                _number(row["seconds_fixed_same_error"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def coverage_table(rows: Sequence[Row]) -> str:
+    """Return how often intervals hold: a run's for its own truth, an answer's for the server's."""
+    return _table(
+        _COVERAGE,
+        [
+            (
+                row["server"],
+                f"`{row['metric']}`",
+                str(row["requests"]),
+                _percent(row["held"]),
+                _percent(row["without_interval"]),
+                _percent(row["relative_width"]),
+                _percent(answers_held(row)),
+            )
+            for row in rows
+        ],
+    )
+
+
+def answers_held(row: Row) -> float:
+    """Return the share of answers whose interval, of search and confirmations, holds the truth."""
+    held = []
+    for group in row["runs"]:
+        searched, *confirmed = (Measurement(value=value, half_width=w) for value, w in group)
+        answer = combine_repeated(confirmed, searched)
+        assert answer.half_width is not None
+        held.append(abs(answer.value - row["truth"]) <= answer.half_width)
+    return statistics.fmean(held)
+
+
+def _table(titles: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> str:
+    heading = [title for group in titles for title in group]
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _percent(share: float | None) -> str:
+    return _NONE if share is None else f"{100 * share:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    return "more than 120" if value is None else f"{value:g}"
