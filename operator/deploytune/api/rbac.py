@@ -9,6 +9,7 @@
     Events               create, list                      the watched namespaces
     Leases               list: others that watch, too      the watched namespaces
     Leases               get, list, create, update         its own namespace
+    Nodes                get: what devices they have       the cluster; optional
 
 No Secrets, no exec, no other kinds. Without a list of namespaces all but the last is a ClusterRole.
 People get `view` and `edit` through Kubernetes' own aggregated roles; trials are the operator's
@@ -64,6 +65,9 @@ LEASE_PERMISSIONS = (
 )
 """In the operator's own namespace."""
 
+NODE_PERMISSIONS = (Permission("", ("nodes",), ("get",)),)
+"""Optional, and of the whole cluster: without it nothing is known of the nodes' devices."""
+
 VIEW_PERMISSIONS = (Permission(GROUP, ("deploymenttunings", "tuningtrials"), _READ),)
 EDIT_PERMISSIONS = (
     Permission(
@@ -77,11 +81,15 @@ EDIT_PERMISSIONS = (
 
 @dataclass(frozen=True)
 class Installation:
-    """An installed operator: its name, its namespace, and whose tunings it runs; all if empty."""
+    """An installed operator: its name, its namespace, and whose tunings it runs; all if empty.
+
+    `reads_nodes` lets it look at the labels of the nodes that its trials ran on.
+    """
 
     name: str
     namespace: str
     watched: tuple[str, ...] = ()
+    reads_nodes: bool = False
 
 
 def operator_objects(installation: Installation) -> Iterator[Object]:
@@ -95,6 +103,8 @@ def operator_objects(installation: Installation) -> Iterator[Object]:
     for namespace in installation.watched or (None,):
         yield from _granted(installation, name, TUNING_PERMISSIONS, namespace)
     yield from _granted(installation, f"{name}-lease", LEASE_PERMISSIONS, installation.namespace)
+    if installation.reads_nodes:
+        yield from _granted(installation, f"{name}-nodes", NODE_PERMISSIONS, None)
 
 
 def user_objects(name: str) -> Iterator[Object]:

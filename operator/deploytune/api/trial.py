@@ -19,6 +19,7 @@ from deploytune.contract.stages import Stage
 _TRIAL_NAME = re.compile(r"([a-z0-9][-a-z0-9]*)-(0|[1-9][0-9]*)")
 
 Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
+LabelText = Annotated[str, Field(max_length=63)]
 
 
 class Purpose(StrEnum):
@@ -60,6 +61,29 @@ class TrialSpecRecord(ContractModel):
     proposal: ProposalRecord = Field(description="who proposed it, and why")
 
 
+class Sharing(StrEnum):
+    """Whether a node's devices are used by one Pod at a time."""
+
+    EXCLUSIVE = "Exclusive"
+    SHARED = "Shared"
+    UNKNOWN = "Unknown"
+
+
+class NodeDevices(ContractModel):
+    """What the labels of a node say of the devices that an attempt had."""
+
+    product: LabelText | None = Field(default=None, description="the product's name")
+    driver: LabelText | None = Field(default=None, description="version of the driver")
+    cuda: LabelText | None = Field(default=None, description="highest CUDA that the driver runs")
+    mig: LabelText | None = Field(default=None, description="profile, where it is a slice")
+    sharing: Sharing = Field(
+        description="Exclusive, Shared, or Unknown where the operator may not read Nodes"
+    )
+    shared_by: Text | None = Field(
+        default=None, description="the label by which the node says that it shares its devices"
+    )
+
+
 class AttemptRecord(ContractModel):
     """One attempt that ended: how, and for how long it ran."""
 
@@ -76,6 +100,9 @@ class AttemptRecord(ContractModel):
     end_time: Text | None = Field(default=None, description="when it ended")
     pod: Text | None = Field(default=None, description="name of its Pod")
     node: Text | None = Field(default=None, description="the node it was on")
+    devices: NodeDevices | None = Field(
+        default=None, description="what its node says of its devices, where it asked for some"
+    )
     image_id: Annotated[str, Field(max_length=1024)] | None = Field(
         default=None, description="what its image's name stood for"
     )

@@ -1,8 +1,10 @@
 """How an attempt ended: an ordered chain of small rules, the first that hits wins.
 
+    shared devices      of the node, which its pool does not allow: nothing measured there counts
     out of memory       of any process of the attempt, even with exit code 0 and a report
     a broken message    with exit code 0 and undisturbed: what claims to be a report is none, or
                         another attempt's
+    its device again    missed by a report before the trial began, as before on the same node
     a report            with exit code 0, or complete when we ended the attempt
     ended by us         on request, or because the run was lost
     a disruption        of the cluster: evicted, preempted, refused, deleted by others, lost
@@ -46,7 +48,10 @@ _POLITE_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class AttemptIdentity:
-    """Which attempt was asked for, what its report must show, and the node it was on."""
+    """Which attempt was asked for, what its report must show, and the node it was on.
+
+    `not_exclusive` is why nothing that was measured there counts, None if it does.
+    """
 
     trial: str
     index: int
@@ -54,6 +59,7 @@ class AttemptIdentity:
     limits: tuple[Limit, ...] = ()
     objectives: tuple[str, ...] = ()
     node: str | None = None
+    not_exclusive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,13 @@ def _why_impossible(report: TrialReport) -> str | None:
     return None
 
 
+def _on_shared_devices(evidence: _Evidence) -> Verdict | None:
+    message = evidence.identity.not_exclusive
+    if message is None or evidence.ending.ended_by is EndedBy.DISRUPTION:
+        return None
+    return _verdict(evidence, OutcomeKind.MISCONFIGURED, None, message)
+
+
 def _out_of_memory(evidence: _Evidence) -> Verdict | None:
     if not evidence.ending.out_of_memory:
         return None
@@ -149,6 +162,19 @@ def _broken_message(evidence: _Evidence) -> Verdict | None:
     if evidence.ending.ended_by is EndedBy.DISRUPTION:
         return None  # it may have been cut short
     return _verdict(evidence, OutcomeKind.INVALID, Cause.BROKEN_REPORT, evidence.broken)
+
+
+def _missing_its_device_again(evidence: _Evidence) -> Verdict | None:
+    """Only before anything was run on it: later the trial may have done it itself."""
+    report = evidence.report
+    if report is None or evidence.ending.exit_code != TrialExit.REPORTED:
+        return None
+    is_missing = report.cause is Cause.HARDWARE_FAULT and report.stage is Stage.LOAD
+    if not is_missing or not _had_no_device_before(evidence):
+        return None
+    message = _bounded(_again_on_its_node(evidence, report.message))
+    cause = Cause.MISSING_DEPENDENCY
+    return Verdict(OutcomeKind.MISCONFIGURED, cause, message, report.stage, report)
 
 
 def _reported(evidence: _Evidence) -> Verdict | None:
@@ -227,9 +253,13 @@ def _without_its_device(evidence: _Evidence) -> Verdict | None:
         return None
     message = evidence.ending.detail or "its container could not be given its accelerator"
     if _had_no_device_before(evidence):
-        message = f"again on {evidence.identity.node or 'its node'}: {message}"
+        message = _again_on_its_node(evidence, message)
         return _verdict(evidence, OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, message)
     return _verdict(evidence, OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT, message)
+
+
+def _again_on_its_node(evidence: _Evidence, message: str) -> str:
+    return f"again on {evidence.identity.node or 'its node'}: {message}"
 
 
 def _had_no_device_before(evidence: _Evidence) -> bool:
@@ -297,8 +327,10 @@ def _silent(evidence: _Evidence) -> Verdict | None:
 
 
 _CHAIN: tuple[Callable[[_Evidence], Verdict | None], ...] = (
+    _on_shared_devices,
     _out_of_memory,
     _broken_message,
+    _missing_its_device_again,
     _reported,
     _ended_by_us,
     _disrupted,

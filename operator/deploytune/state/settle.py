@@ -114,6 +114,7 @@ def _attempt_record(verdict: Verdict, attempt: Attempt, accelerators: int) -> At
         end_time=to_timestamp(attempt.ended_at),
         pod=None if place is None else place.pod,
         node=None if place is None else place.node,
+        devices=None if place is None else place.devices,
         image_id=None if place is None else place.image_id,
         template=None if place is None else place.template,
     )
@@ -127,6 +128,7 @@ def _identity(problem: Problem, trial: TuningTrial, attempt: Attempt) -> Attempt
         limits=tuple(constraint.limit for constraint in problem.constraints),
         objectives=(problem.objective.metric,),
         node=None if attempt.place is None else attempt.place.node,
+        not_exclusive=None if attempt.place is None else attempt.place.not_exclusive,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from deploytune.api.trial import TuningTrial
+from deploytune.api.trial import NodeDevices, TuningTrial
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.stages import Stage
 
@@ -82,7 +82,8 @@ class Place:
 
     `template` is the digest of the mutable part of the tuning that its Pod was made from
     (`state/pods/template.py`); `image_id` is what the image's name stood for, None until the
-    container has started.
+    container has started. `devices` is what its node's labels say, None where the attempt asks for
+    none or has no node; `not_exclusive` says why it may not be measured there.
     """
 
     pod: str
@@ -90,6 +91,8 @@ class Place:
     image_id: str | None = None
     template: str | None = None
     is_being_deleted: bool = False
+    devices: NodeDevices | None = None
+    not_exclusive: str | None = None
 
 
 @dataclass(frozen=True)

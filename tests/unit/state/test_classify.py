@@ -266,6 +266,39 @@ def test_a_device_that_is_missing_again_is_for_somebody_to_mend(
     assert "no device" in verdict.message
 
 
+def test_nothing_counts_that_was_measured_on_devices_that_others_use() -> None:
+    shared = replace(IDENTITY, not_exclusive="node n shares its devices")
+    verdict = classify(shared, an_ending(a_report()))
+    assert (MISCONFIGURED, None) == (verdict.outcome, verdict.report)
+    assert "node n shares its devices" == verdict.message
+
+
+def test_a_disruption_on_shared_devices_is_a_disruption() -> None:
+    shared = replace(IDENTITY, not_exclusive="node n shares its devices")
+    verdict = classify(shared, an_ending(ended_by=EndedBy.DISRUPTION, exit_code=137))
+    assert INFRASTRUCTURE is verdict.outcome
+
+
+@pytest.mark.parametrize(
+    ("node", "stage", "expected"),
+    [
+        pytest.param("node-1", Stage.LOAD, MISCONFIGURED, id="again on its node"),
+        pytest.param("node-2", Stage.LOAD, INFRASTRUCTURE, id="on another node"),
+        pytest.param("node-1", Stage.MEASURE, INFRASTRUCTURE, id="only once it was in use"),
+    ],
+)
+def test_a_device_that_a_trial_does_not_find(
+    node: str, stage: Stage, expected: OutcomeKind
+) -> None:
+    earlier = (
+        AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT, node="node-1"),
+    )
+    report = a_report(INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT, stage=stage, message="no device")
+    verdict = classify(replace(IDENTITY, node=node), an_ending(report), earlier)
+    assert expected is verdict.outcome
+    assert "no device" in verdict.message
+
+
 @pytest.mark.parametrize(
     "ended_by", [EndedBy.DISRUPTION, EndedBy.SETTING, EndedBy.OWN_DISK, EndedBy.COMMAND]
 )

@@ -38,8 +38,9 @@ from deploytune.runtime.kube.pod_attempts import has_ended, read_attempts
 from deploytune.runtime.kube.resources import PODS, TRIALS, TUNINGS, Resource
 from deploytune.state.pods.labels import MANAGED_BY, MANAGER, TRIAL_PODS, TUNING, selector
 from deploytune.state.pods.manifest import PodOptions, build_pod
+from deploytune.state.pods.nodes import placed_on
 from deploytune.state.timestamps import from_timestamp
-from deploytune.state.world import World
+from deploytune.state.world import Attempt, World
 
 _UNFINISHED = "status.outcome="  # an absent value is matched as an empty one
 
@@ -87,6 +88,7 @@ class KubeRuntime:
         self._trials = {trial.spec.index: trial for trial in trials}
         now = datetime.now(UTC)
         found = await read_attempts(self._api, self._namespace, self._listed, trials, now)
+        found = await self._with_devices(found, now)
         self._pods = {(attempt.trial_index, attempt.attempt): pod for attempt, pod in found}
         created = self._tuning.metadata.creation_timestamp
         assert created is not None, "the API server sets it"
@@ -185,6 +187,26 @@ class KubeRuntime:
             return trials, pods
         self._memory.forget()
         return await self._read_trials(), pods
+
+    async def _with_devices(
+        self, found: list[tuple[Attempt, Json]], now: datetime
+    ) -> list[tuple[Attempt, Json]]:
+        """Return the attempts with what their nodes say of the devices that they ask for."""
+        pools = {pool.name: pool for pool in self._tuning.spec.node_pools}
+        pool_of = {index: pools.get(trial.spec.pool) for index, trial in self._trials.items()}
+        with_devices = [
+            attempt.place.node
+            for attempt, _ in found
+            if attempt.place is not None
+            and attempt.place.node is not None
+            and (pool := pool_of.get(attempt.trial_index)) is not None
+            and pool.resources.to_resources().nvidia_devices
+        ]
+        await self._memory.nodes.learn(self._api, with_devices, now)
+        return [
+            (placed_on(attempt, pool_of.get(attempt.trial_index), self._memory.nodes.of), pod)
+            for attempt, pod in found
+        ]
 
     async def _read_trials(self) -> list[TuningTrial]:
         finished = self._memory.finished

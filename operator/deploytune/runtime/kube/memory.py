@@ -10,16 +10,18 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from deploytune.api.trial import TuningTrial
+from deploytune.runtime.kube.nodes import NodeLabels
 from deploytune.state.world import Refusal
 
 
 class TuningMemory:
-    """Finished trials, and the pools whose Pods were refused last."""
+    """Finished trials, the pools whose Pods were refused last, and the labels of `nodes`."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._finished: dict[str, TuningTrial] | None = None
         self._refusals: dict[str, Refusal] = {}
+        self.nodes = NodeLabels()
 
     @property
     def finished(self) -> tuple[TuningTrial, ...] | None:

@@ -79,6 +79,7 @@ _START_ERRORS: tuple[tuple[re.Pattern[str], EndedBy], ...] = (
     (re.compile(r"namespace path: lstat \S*/ns/"), EndedBy.DISRUPTION),  # its pause process died
     (re.compile(r"no space left on device"), EndedBy.DISRUPTION),
     (re.compile(r'exec: "[^"]*": '), EndedBy.COMMAND),
+    (re.compile(r"unsatisfied condition: \w+ ?[<>=]"), EndedBy.SETTING),  # the image wants another
     (re.compile(r"nvidia|\bhook\b|\bcdi\b|\bdevices?\b", re.IGNORECASE), EndedBy.DEVICE),
     (re.compile(r"no such file|permission denied|exec format error"), EndedBy.COMMAND),
 )

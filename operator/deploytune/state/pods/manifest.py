@@ -18,6 +18,7 @@ from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import API_VERSION, DeploymentTuning, NodePoolSpec, ResourcesSpec
 from deploytune.contract.codec import encode_request
 from deploytune.contract.models import ContractModel
+from deploytune.contract.outcomes import Cause
 from deploytune.contract.request import (
     ARTEFACT_CACHE_BYTES_VARIABLE,
     ARTEFACT_CACHE_VARIABLE,
@@ -87,12 +88,18 @@ def build_pod(
         },
         "spec": {
             **_life(tuning),
-            **placement_of(pool),
+            **placement_of(pool, _faulty_nodes(trial)),
             **_identity(template),
             "volumes": [*_dumped(template.volumes), *_own_volumes(pool.resources)],
             "containers": [_container(tuning, pool, request, options)],
         },
     }
+
+
+def _faulty_nodes(trial: TuningTrial) -> Sequence[str]:
+    """Return the nodes on which a device has failed an earlier attempt, each once."""
+    faults = (one.node for one in trial.status.attempts if one.cause is Cause.HARDWARE_FAULT)
+    return tuple(dict.fromkeys(node for node in faults if node is not None))
 
 
 def _owner(trial: TuningTrial) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """On which nodes a trial Pod may run: labels, taints, devices of its own, no other trial beside it.
 
 A node that shares its devices in time or by MPS says so in labels of NVIDIA's feature discovery,
-whose names begin with the resource's. A label that is not there says nothing against a node.
+whose names begin with the resource's, or of GKE. A label that is not there says nothing against a
+node. The product's suffix `-SHARED`, which no expression can ask for, comes with these labels; what
+they miss is seen when the trial is there (`state/pods/nodes.py`).
 """
 
 from __future__ import annotations
@@ -25,10 +27,18 @@ _LOST_NODE_SECONDS = 45
 
 _Expression = dict[str, Any]
 
+_IS_NOT_SHARED_BY_GKE: _Expression = {
+    "key": "cloud.google.com/gke-gpu-sharing-strategy",
+    "operator": "DoesNotExist",
+}
 
-def placement_of(pool: NodePoolSpec) -> dict[str, Any]:
-    """Return the part of a Pod's spec that says where it may run."""
-    affinity = {**_node_affinity(pool), **_pod_affinity(pool)}
+
+def placement_of(pool: NodePoolSpec, faulty_nodes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the part of a Pod's spec that says where it may run.
+
+    Those of `faulty_nodes` are taken last: a device of theirs has failed this trial before.
+    """
+    affinity = {**_node_affinity(pool, faulty_nodes), **_pod_affinity(pool)}
     return {
         "tolerations": [*_lost_node_tolerations(pool), *_tolerations(pool)],
         **({"nodeSelector": dict(pool.node_selector)} if pool.node_selector else {}),
@@ -84,16 +94,30 @@ def _pod_affinity(pool: NodePoolSpec) -> dict[str, Any]:
     return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
 
 
-def _node_affinity(pool: NodePoolSpec) -> dict[str, Any]:
+def _node_affinity(pool: NodePoolSpec, faulty_nodes: Sequence[str]) -> dict[str, Any]:
+    affinity: dict[str, Any] = {}
+    terms = _terms_of_unshared_nodes(pool)
+    if terms:
+        required = {"nodeSelectorTerms": terms}
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"] = required
+    if faulty_nodes:
+        others = [
+            {"key": "metadata.name", "operator": "NotIn", "values": [node]} for node in faulty_nodes
+        ]
+        preferred = {"weight": 100, "preference": {"matchFields": others}}
+        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = [preferred]
+    return {"nodeAffinity": affinity} if affinity else {}
+
+
+def _terms_of_unshared_nodes(pool: NodePoolSpec) -> list[dict[str, Any]]:
     resources = _nvidia_resources(pool)
     if pool.allow_shared_devices or not resources:
-        return {}
-    terms = [
-        {"matchExpressions": [*map(_is_not_shared, resources), *unreplicated]}
+        return []
+    unshared = [*map(_is_not_shared, resources), _IS_NOT_SHARED_BY_GKE]
+    return [
+        {"matchExpressions": [*unshared, *unreplicated]}
         for unreplicated in product(*map(_is_not_replicated, resources))
     ]
-    required = {"nodeSelectorTerms": terms}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
 def _nvidia_resources(pool: NodePoolSpec) -> Sequence[str]:

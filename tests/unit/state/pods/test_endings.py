@@ -177,6 +177,10 @@ START_ERRORS = {
         "error running hook #0: nvidia-container-cli: nvml error: driver not loaded: unknown",
         EndedBy.DEVICE,
     ),
+    "a driver too old for the image": (
+        "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update",
+        EndedBy.SETTING,
+    ),
     "a hook that lacks a file": (
         "error running hook #0: fork/exec /usr/bin/toolkit: no such file or directory",
         EndedBy.DEVICE,

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manifest_builders import OPTIONS, a_built_pod, a_trial_of
 
+from deploytune.api.trial import AttemptRecord
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.codec import decode_request
 from deploytune.state.pods.labels import RESULT_FINALIZER, TRIAL_PODS
@@ -23,11 +24,14 @@ from deploytune.state.pods.manifest import build_pod
 from deploytune.state.requests import build_request
 
 GOLDEN = Path(__file__).parent / "golden" / "pod.json"
-NOT_SHARED = {
-    "key": "nvidia.com/gpu.sharing-strategy",
-    "operator": "NotIn",
-    "values": ["time-slicing", "mps"],
-}
+NOT_SHARED = (
+    {
+        "key": "nvidia.com/gpu.sharing-strategy",
+        "operator": "NotIn",
+        "values": ["time-slicing", "mps"],
+    },
+    {"key": "cloud.google.com/gke-gpu-sharing-strategy", "operator": "DoesNotExist"},
+)
 TEMPLATE = "spec.trial.podTemplate"
 POOL = "spec.nodePools[0]"
 
@@ -218,14 +222,35 @@ def test_nodes_that_share_their_devices_are_left_out() -> None:
     replicas = "nvidia.com/gpu.replicas"
 
     assert node_terms(a_cluster_document()) == [
-        {"matchExpressions": [NOT_SHARED, {"key": replicas, "operator": "DoesNotExist"}]},
+        {"matchExpressions": [*NOT_SHARED, {"key": replicas, "operator": "DoesNotExist"}]},
         {
             "matchExpressions": [
-                NOT_SHARED,
+                *NOT_SHARED,
                 {"key": replicas, "operator": "In", "values": ["0", "1"]},
             ]
         },
     ]
+
+
+def test_a_node_whose_device_failed_the_trial_is_taken_last() -> None:
+    tuning = parsed(a_cluster_document())
+    records = [
+        AttemptRecord(attempt=number, outcome="Infrastructure", cause=cause, node=node)
+        for number, (cause, node) in enumerate(
+            [("HardwareFault", "n-1"), ("Disrupted", "n-2"), ("HardwareFault", "n-1")]
+        )
+    ]
+    trial = a_trial_of(tuning, "l4")
+    status = trial.status.replace(attempts=tuple(records))
+    failed = trial.model_copy(update={"status": status})
+    pod = build_pod(tuning, failed, build_request(tuning, failed, 3), OPTIONS)
+    affinity = pod["spec"]["affinity"]["nodeAffinity"]
+    (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+
+    assert [{"key": "metadata.name", "operator": "NotIn", "values": ["n-1"]}] == preferred[
+        "preference"
+    ]["matchFields"]
+    assert "requiredDuringSchedulingIgnoredDuringExecution" in affinity
 
 
 @pytest.mark.parametrize(
