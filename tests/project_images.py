@@ -1,9 +1,10 @@
-"""The project's two images as the tests build them, and what they say of themselves."""
+"""The project's images as the tests build them, and what they say of themselves."""
 
 from __future__ import annotations
 
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,42 @@ TRIAL = BuildRecipe(
         "trial_image/deploytune_trial",
     ),
     arguments=_VERSION,
+)
+
+_TRITON = BuildRecipe(
+    name="triton",
+    dockerfile="tests/trial_programs/Dockerfile.triton",
+    sources=("operator/constraints.txt",),
+)
+
+GPU_TRIAL = replace(
+    TRIAL,
+    name="gpu-trial",
+    dockerfile="trial_image/Dockerfile",
+    arguments={**_VERSION, "EXTRAS": "beside-triton", "PACKAGES": "onnxruntime"},
+    base=_TRITON,
+)
+"""The image for GPUs, on a Triton that needs none and is laid out as NVIDIA's."""
+
+_DIGITS = "operator/examples/digits"
+
+DIGITS_TRIAL = BuildRecipe(
+    name="digits-trial",
+    dockerfile=f"{_DIGITS}/Dockerfile",
+    sources=(f"{_DIGITS}/models", f"{_DIGITS}/data"),
+    base=TRIAL,
+    context=_DIGITS,
+)
+"""The image of a user whose models are in it."""
+
+_FOREIGN = "operator/examples/foreign-trial"
+
+FOREIGN_TRIAL = BuildRecipe(
+    name="foreign-trial",
+    dockerfile=f"{_FOREIGN}/Dockerfile",
+    sources=(f"{_FOREIGN}/main.go",),
+    go_programs={f"{_FOREIGN}/foreign-trial": f"{_FOREIGN}/main.go"},
+    context=_FOREIGN,
 )
 
 

@@ -20,7 +20,7 @@ from clusters.archives import write_archive, write_layer
 from clusters.containerd import PAUSE_IMAGE
 from clusters.keeping import key_of, made_once
 from clusters.places import REPOSITORY, kept
-from clusters.programs import output_of
+from clusters.programs import compile_go, output_of
 
 KIND = "cluster-images"
 REGISTRY = "localhost/deploytune-tests"
@@ -43,12 +43,19 @@ class Image:
 
 @dataclass(frozen=True)
 class BuildRecipe:
-    """How an image of this repository is built; `sources` are files and folders of it."""
+    """How an image of this repository is built; `sources` are files and folders of it.
+
+    `base` is what it stands on, the base image where there is none. `go_programs` are compiled
+    before: where each goes, and its source. `context` is the folder that the Dockerfile begins in.
+    """
 
     name: str
     dockerfile: str
     sources: Sequence[str]
     arguments: Mapping[str, str] = field(default_factory=dict)
+    base: BuildRecipe | None = None
+    go_programs: Mapping[str, str] = field(default_factory=dict)
+    context: str = "."
 
 
 def pause_and_busybox() -> list[Image]:
@@ -68,8 +75,8 @@ def base_image() -> Image:
 
 
 def build_image(recipe: BuildRecipe) -> Image:
-    """Return the image of a Dockerfile on the base image; made anew when anything in it changed."""
-    base = base_image()
+    """Return the image of a Dockerfile; made anew when anything in it or its base changed."""
+    base = build_image(recipe.base) if recipe.base else base_image()
     files = {str(path): _digest(REPOSITORY / path) for path in _files_of(recipe)}
     everything = {"recipe": asdict(recipe), "files": files, "base": base.archive.parent.name}
     reference = f"{REGISTRY}/{recipe.name}:{key_of(everything)}"
@@ -106,6 +113,8 @@ def _build(recipe: BuildRecipe, base: Image, reference: str, folder: Path) -> No
             target = Path(context, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / path, target)
+        for program, source in recipe.go_programs.items():
+            compile_go(REPOSITORY / source, Path(context, program))
         _buildah(
             "bud",
             "--layers",
@@ -114,12 +123,12 @@ def _build(recipe: BuildRecipe, base: Image, reference: str, folder: Path) -> No
             *(f"--build-arg={name}={value}" for name, value in arguments.items()),
             f"--file={Path(context, recipe.dockerfile)}",
             f"--tag={reference}",
-            context,
+            Path(context, recipe.context),
         )
     _buildah("push", reference, f"docker-archive:{folder / ARCHIVE}:{reference}")
 
 
-def _buildah(command: str, *arguments: str) -> None:
+def _buildah(command: str, *arguments: str | Path) -> None:
     """Run buildah in an image store of its own, with the isolation that starts everywhere."""
     store = kept("cluster-image-store")
     places = (f"--root={store / 'images'}", f"--runroot={store / 'run'}")
