@@ -158,11 +158,14 @@ for name, said, bad, good in (
 ):
     case(AlgorithmSpec, name, said, ALGORITHM, bad=bad, good=good)
 
+MAX_RATE: Document = {"name": "x", "type": "MaxRate", "ratePerSecond": 1}
 POISSON: Document = {"name": "x", "type": "Poisson", "ratePerSecond": 1}
 CLOSED: Document = {"name": "x", "type": "ClosedLoop", "concurrency": 1}
 for said, load, named, given in (
     ("ratePerSecond must be set when type is {type}", POISSON, "ratePerSecond", None),
     ("concurrency may not be set when type is {type}", POISSON, "concurrency", 1),
+    ("ratePerSecond must be set when type is {type}", MAX_RATE, "ratePerSecond", None),
+    ("concurrency may not be set when type is {type}", MAX_RATE, "concurrency", 1),
     ("concurrency must be set when type is {type}", CLOSED, "concurrency", None),
     ("ratePerSecond may not be set when type is {type}", CLOSED, "ratePerSecond", 1),
 ):

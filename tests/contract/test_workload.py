@@ -45,6 +45,12 @@ def test_the_fewest_samples_are_those_of_mlperf(percentile: float, expected: int
             id="an accuracy under a load",
         ),
         pytest.param(
+            "max_rate_under_limits",
+            "steady",
+            "needs a load of type MaxRate, load 'steady' has type Poisson",
+            id="a highest rate under a load that has its rate",
+        ),
+        pytest.param(
             "latency_p99_ms",
             "steady",
             "needs at least 459 requests a measurement, load 'steady' has 300 (3 x windowRequests)",

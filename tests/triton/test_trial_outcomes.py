@@ -14,11 +14,12 @@ from trial_builders import LOAD, P95, THROUGHPUT, a_closed_loop, a_poisson_load
 from trial_processes import TrialProcess, eventually
 
 from deploytune.contract.limits import Limit
-from deploytune.contract.metrics import METRICS, metric_key
+from deploytune.contract.metrics import MAX_RATE, METRICS, metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Breadcrumb
 from deploytune.contract.request import StageDeadlines
 from deploytune.contract.stages import Stage
+from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.process_tree import is_alive
 
 pytestmark = pytest.mark.triton
@@ -34,7 +35,7 @@ def test_a_feasible_trial_reports_every_metric_and_leaves_nothing(trial: TrialPr
     assert set(report.metrics) == {
         metric_key(name, LOAD if metric.under_load else None)
         for name, metric in METRICS.items()
-        if name not in of_other_data and not metric.needs_device
+        if name not in {*of_other_data, MAX_RATE} and not metric.needs_device
     }
     assert list(report.stage_seconds) == list(Stage)
     assert report.facts[f"serverAnswered@{LOAD}"] == report.facts[f"answered@{LOAD}"]
@@ -50,6 +51,25 @@ def test_a_trial_at_a_rate_measures_that_rate(trial: TrialProcess) -> None:
 
     assert report.outcome is OutcomeKind.FEASIBLE
     assert 70 < report.metrics[THROUGHPUT].value < 140
+
+
+def test_the_highest_rate_under_a_limit_is_found(trial: TrialProcess) -> None:
+    trial.workload["loads"] = [
+        LoadProfile(
+            name=LOAD,
+            type=LoadType.MAX_RATE,
+            rate_per_second=200.0,
+            window_requests=40,
+            max_windows=3,
+        )
+    ]
+    rate = metric_key(MAX_RATE, LOAD)
+
+    report = trial.run(objectives=[rate], limits=[Limit(metric=P95, max=5000)])
+
+    assert report.outcome is OutcomeKind.FEASIBLE
+    assert 1 < report.metrics[rate].value <= 200
+    assert report.metrics[P95].value <= 5000
 
 
 def test_a_missed_limit_is_infeasible(trial: TrialProcess) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from deploytune.contract.limits import Limit
-from deploytune.contract.metrics import METRICS, split_metric_key
+from deploytune.contract.metrics import MAX_RATE, METRICS, metric_key, split_metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement, TrialReport
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import fewest_samples
+from deploytune_trial.measure.goals import SEQUENTIAL
 from deploytune_trial.measure.session import ProfileResult, figures_by_key, lag_p99_ms
-from deploytune_trial.measure.windows import Figure
+from deploytune_trial.measure.windows import THROUGHPUT, Figure
 from deploytune_trial.stages import StageLog
 
 MAX_MESSAGE = 1000
@@ -137,7 +138,8 @@ def _client_bound(request: TrialRequest, findings: Findings) -> Verdict | None:
         return Verdict(OutcomeKind.INVALID, Cause.CLIENT_BOUND, message)
     decisive = {*request.objectives, *(limit.metric for limit in _missed(request, findings))}
     for result in findings.results:
-        if f"throughput@{result.load}" in decisive and result.run.client_share > _CLIENT_SATURATED:
+        rates = {metric_key(name, result.load) for name in (THROUGHPUT, MAX_RATE)}
+        if rates & decisive and result.run.client_share > _CLIENT_SATURATED:
             message = f"load {result.load}: the client cannot send faster than it did"
             return Verdict(OutcomeKind.INVALID, Cause.CLIENT_BOUND, message)
     return None
@@ -225,7 +227,7 @@ def _side_of(limit: Limit, findings: Findings) -> tuple[float, bool]:
     metric, load = split_metric_key(limit.metric)
     figure, result = findings.figures[limit.metric], findings.result_of(load)
     excess = limit.excess(figure.value)
-    if result is not None:
+    if result is not None and metric in SEQUENTIAL:
         return excess, metric not in result.run.undecided
     if limit.metric in findings.settled:
         return excess, True

@@ -169,6 +169,8 @@ _OWN: Rules = {
     LoadProfile: (
         _load_needs("ratePerSecond", "Poisson"),
         _load_lacks("concurrency", "Poisson"),
+        _load_needs("ratePerSecond", "MaxRate"),
+        _load_lacks("concurrency", "MaxRate"),
         _load_needs("concurrency", "ClosedLoop"),
         _load_lacks("ratePerSecond", "ClosedLoop"),
     ),

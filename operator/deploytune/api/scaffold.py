@@ -18,10 +18,12 @@ from deploytune.api.reading import parse_tuning
 from deploytune.api.rules import check_stock_trial
 from deploytune.api.tuning import API_VERSION
 from deploytune.contract.errors import InvalidTuningError
-from deploytune.contract.metrics import METRICS, Direction, MetricDefinition
+from deploytune.contract.metrics import MAX_RATE, METRICS, Direction, MetricDefinition
 from deploytune.contract.workload import COUNTED_WINDOWS, fewest_samples
 
 _STEADY, _FULL, _SINGLE = "steady", "full", "single"
+_RISING = "rising"
+_HIGHEST_RATE = 1000
 _FULL_CONCURRENCY = 16
 _GUESSED_LENGTH = 128
 _LARGEST_BATCHES = (1, 4, 8, 16, 32)
@@ -99,6 +101,8 @@ def _load_of(metric: str, rate: float | None) -> str | None:
     """Return the load profile that a metric is measured under."""
     if not METRICS[metric].under_load:
         return None
+    if metric == MAX_RATE:
+        return _RISING
     if rate is None:
         return _SINGLE
     # At a given rate the throughput is that rate: what could be answered shows only at full load.
@@ -225,6 +229,9 @@ def _loads(metrics: Sequence[MetricDefinition], rate: float | None) -> Iterator[
     if _FULL in used:
         yield "      # Throughput shows at full load: so many requests are always outstanding."
         yield from _load(_FULL, ["type: ClosedLoop", f"concurrency: {_FULL_CONCURRENCY}"], metrics)
+    if _RISING in used:
+        yield "      # The rate is searched, up to this one; limits that name this load must hold."
+        yield from _load(_RISING, ["type: MaxRate", f"ratePerSecond: {_HIGHEST_RATE}"], metrics)
 
 
 def _load(name: str, lines: Sequence[str], metrics: Sequence[MetricDefinition]) -> Iterator[str]:

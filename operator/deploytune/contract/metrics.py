@@ -51,6 +51,10 @@ class MetricDefinition:
         return self.needs_labels or self.needs_function
 
 
+MAX_RATE = "max_rate_under_limits"
+"""The metric that only a load of type MaxRate measures."""
+
+
 def _latency(statistic: str, percentile: float | None, meaning: str) -> MetricDefinition:
     return MetricDefinition(
         name=f"latency_{statistic}_ms",
@@ -108,6 +112,15 @@ _DEFINITIONS = (
         1.0,
         Transform.LOG,
         "inferences (requests x request batch) answered per second",
+        under_load=True,
+    ),
+    MetricDefinition(
+        MAX_RATE,
+        "requests/s",
+        Direction.MAXIMIZE,
+        1.0,
+        Transform.LOG,
+        "highest rate at which the server keeps up and the limits under its load hold",
         under_load=True,
     ),
     MetricDefinition(

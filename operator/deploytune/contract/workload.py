@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from deploytune.contract.metrics import METRICS, MetricDefinition
+from deploytune.contract.metrics import MAX_RATE, METRICS, MetricDefinition
 from deploytune.contract.models import ContractModel, Name
 
 MODEL_PARAMETER = "model"
@@ -26,6 +26,7 @@ class LoadType(StrEnum):
 
     CLOSED_LOOP = "ClosedLoop"
     POISSON = "Poisson"
+    MAX_RATE = "MaxRate"
 
 
 Path = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -95,10 +96,14 @@ class LoadProfile(ContractModel):
 
     name: Name = Field(description="what objectives and constraints call it in `load`")
     type: LoadType = Field(
-        description="ClosedLoop: a number of requests outstanding; Poisson: arrivals at a rate"
+        description="ClosedLoop: a number of requests outstanding; Poisson: arrivals at a rate; "
+        "MaxRate: Poisson at the highest rate at which the limits under this load hold"
     )
     rate_per_second: float | None = Field(
-        default=None, gt=0, le=1e6, description="requests per second, when type is Poisson"
+        default=None,
+        gt=0,
+        le=1e6,
+        description="requests per second, when type is Poisson; the highest tried, when MaxRate",
     )
     concurrency: int | None = Field(
         default=None, ge=1, le=4096, description="requests outstanding, when type is ClosedLoop"
@@ -118,9 +123,9 @@ class LoadProfile(ContractModel):
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
-        poisson = self.type is LoadType.POISSON
+        at_a_rate = self.type is not LoadType.CLOSED_LOOP
         needed, other = (
-            ("rate_per_second", "concurrency") if poisson else ("concurrency", "rate_per_second")
+            ("rate_per_second", "concurrency") if at_a_rate else ("concurrency", "rate_per_second")
         )
         if getattr(self, needed) is None:
             raise ValueError(f"{_camel(needed)} must be set when type is {self.type}")
@@ -213,7 +218,13 @@ def why_not_measurable(workload: Workload, metric: str, load_name: str | None) -
     if load is None:
         known = ", ".join(profile.name for profile in workload.loads) or "none"
         return f"must name a load profile of workload.loads ({known}) in `load`"
-    return _too_few_samples(load, definition.percentile)
+    return _not_under(load, definition)
+
+
+def _not_under(load: LoadProfile, metric: MetricDefinition) -> str | None:
+    if metric.name == MAX_RATE and load.type is not LoadType.MAX_RATE:
+        return f"needs a load of type MaxRate, load {load.name!r} has type {load.type}"
+    return _too_few_samples(load, metric.percentile)
 
 
 def _missing_of_evaluation(workload: Workload, definition: MetricDefinition) -> str | None:

@@ -12,7 +12,8 @@ from deploytune_trial.measure.aborting import Ceiling
 from deploytune_trial.measure.sequential import Decisions, LimitTest, look_windows
 from deploytune_trial.measure.windows import LATENCIES, THROUGHPUT, Requests, estimates_of
 
-_SEQUENTIAL = (*LATENCIES, THROUGHPUT)
+SEQUENTIAL = (*LATENCIES, THROUGHPUT)
+"""The metrics of a load that the sequential test judges."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ def goal_of(request: TrialRequest, load: str) -> Goal:
     limits = [
         limit.replace(metric=metric)
         for limit, metric, of in named
-        if of == load and metric in _SEQUENTIAL
+        if of == load and metric in SEQUENTIAL
     ]
     objectives = [split_metric_key(key) for key in request.objectives]
     return Goal(
         limits=tuple(limits),
         objectives=tuple(
-            metric for metric, of in objectives if of == load and metric in _SEQUENTIAL
+            metric for metric, of in objectives if of == load and metric in SEQUENTIAL
         ),
         ceilings=tuple(_ceilings(request, load)),
         request_batch=request.workload.request_batch,

@@ -11,16 +11,17 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from deploytune.contract.metrics import metric_key
+from deploytune.contract.metrics import MAX_RATE, metric_key
 from deploytune.contract.request import TrialRequest
-from deploytune.contract.workload import LoadProfile
+from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.goals import goal_of
 from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.profiles import ProfileRun, measure, warm_up
+from deploytune_trial.measure.rate_search import RateSearch, keeps_up
 from deploytune_trial.measure.windows import (
     LATENCIES,
     THROUGHPUT,
@@ -34,6 +35,8 @@ from deploytune_trial.triton.server import Counters, TritonServer
 _Result = TypeVar("_Result")
 _LAG_PERCENTILE = 99.0
 _COUNT_POLLS = 25
+_GUESS = 0.7  # of the rate that the warm-up's closed loop reached
+_LOWEST_GUESS = 0.1
 _COUNT_POLL_SECONDS = 0.01
 
 
@@ -78,6 +81,7 @@ class MeasureSession:
         self._open_client = open_client
         self._clients: dict[str, Client] = {}
         self._in_flight = 0
+        self._warm_up_rates: dict[str, float] = {}
         self._runner = asyncio.Runner(loop_factory=_precise_loop)
 
     def __enter__(self) -> Self:
@@ -101,32 +105,71 @@ class MeasureSession:
         for profile in self._request.workload.loads:
             run = self._run(warm_up(profile, self._clients[profile.name].send, concurrency))
             self._in_flight += run.sent - run.answered
+            if run.requests.seconds > 0:
+                self._warm_up_rates[profile.name] = run.answered / run.requests.seconds
             sent[profile.name] = run.sent
         return sent
 
     def measure(self, profile: LoadProfile) -> ProfileResult:
         """Measure under one profile."""
         before = self._server.counters()
-        run = self._run(
-            measure(
-                profile,
-                self._clients[profile.name].send,
-                self._request.seed,
-                goal_of(self._request, profile.name),
-            )
-        )
+        found: Figure | None = None
+        if profile.type is LoadType.MAX_RATE:
+            run, found = self._search_rate(profile)
+        else:
+            run = self._measure_once(profile)
         in_flight_before = self._in_flight
         self._in_flight += run.sent - run.answered
         batch = self._request.workload.request_batch
         return ProfileResult(
             load=profile.name,
-            figures=_figures(run, batch),
+            figures=_figures(run, batch)
+            if found is None
+            else {**_figures(run, batch), MAX_RATE: found},
             figures_without_lag=_latencies_without_lag(run),
             run=run,
             counted=self._counted_since(before, run.answered),
             in_flight_before=in_flight_before,
             request_timeout_ms=profile.request_timeout_seconds * 1000,
         )
+
+    def _measure_once(self, profile: LoadProfile) -> ProfileRun:
+        goal = goal_of(self._request, profile.name)
+        send = self._clients[profile.name].send
+        return self._run(measure(profile, send, self._request.seed, goal))
+
+    def _search_rate(self, profile: LoadProfile) -> tuple[ProfileRun, Figure]:
+        """Bisect the rate; return the run that counts, with the requests of all, and the rate."""
+        assert profile.rate_per_second is not None
+        guess = _GUESS * self._warm_up_rates.get(profile.name, profile.rate_per_second)
+        search = RateSearch(profile.rate_per_second, max(guess, _LOWEST_GUESS))
+        limits = goal_of(self._request, profile.name).limits
+        runs: list[ProfileRun] = []
+        best: ProfileRun | None = None
+        lowest: ProfileRun | None = None
+        while (rate := search.next_rate()) is not None:
+            run = self._measure_once(profile.replace(rate_per_second=rate))
+            figures = _figures(run, self._request.workload.request_batch)
+            holds = keeps_up(run) and all(
+                limit.is_met_by(figures[limit.metric].value) for limit in limits
+            )
+            search.tell(rate, is_sustained=holds)
+            runs.append(run)
+            if holds:
+                best = run
+            else:  # what has piled up must not meet the next rate
+                lowest = run
+                send = self._clients[profile.name].send
+                runs.append(self._run(warm_up(profile, send, 1)))
+        counted = best or lowest
+        assert counted is not None, "a search probes once at least"
+        total = replace(
+            counted,
+            sent=sum(run.sent for run in runs),
+            answered=sum(run.answered for run in runs),
+            client_share=max(run.client_share for run in runs),
+        )
+        return total, search.figure()
 
     def _counted_since(self, before: Counters, answered: int) -> Counters:
         """Return Triton's counts; it may count an answer a moment after it was seen here."""
