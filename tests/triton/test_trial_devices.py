@@ -92,7 +92,7 @@ def test_two_devices_are_not_one(trial: TrialProcess, devices: PretendedDevices)
     report = trial.run(resources=Resources(accelerators={"nvidia.com/gpu": 2}))
 
     assert HARDWARE_FAULT == (report.outcome, report.cause)
-    assert "2 devices of NVIDIA were asked for, 1 are visible" in report.message
+    assert "asked for 2 devices of NVIDIA, 1 visible" in report.message
 
 
 def test_a_device_that_is_let_go_of_is_waited_for(

@@ -37,13 +37,13 @@ def why_too_few(asked: int, found: int) -> TrialFailure | None:
     """Return the failure of a trial that finds fewer devices than were asked for."""
     if found >= asked:
         return None
-    return hardware_fault(f"{_counted(asked)} of NVIDIA were asked for, {found} are visible")
+    return hardware_fault(f"{_asked_for(asked)}, {found} visible")
 
 
 def why_not_visible(asked: int, why: str) -> TrialFailure:
     """Return the failure of a trial that cannot even ask for its devices."""
     return hardware_fault(
-        f"{_counted(asked)} of NVIDIA were asked for, none is visible ({why}): look at the "
+        f"{_asked_for(asked)}, none visible ({why}): look at the "
         "device plugin and the container runtime of the node, and at the pool's runtimeClassName"
     )
 
@@ -86,5 +86,5 @@ def _why_broken(health: Health) -> str | None:
     return None
 
 
-def _counted(devices: int) -> str:
-    return f"{devices} device{'' if devices == 1 else 's'}"
+def _asked_for(devices: int) -> str:
+    return f"asked for {devices} device{'' if devices == 1 else 's'} of NVIDIA"

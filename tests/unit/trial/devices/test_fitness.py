@@ -22,7 +22,7 @@ def said_by(failure: TrialFailure | None) -> str:
 
 
 def test_fewer_devices_than_were_asked_for_are_a_fault_of_hardware() -> None:
-    assert "2 devices of NVIDIA were asked for, 1 are visible" == said_by(why_too_few(2, 1))
+    assert "asked for 2 devices of NVIDIA, 1 visible" == said_by(why_too_few(2, 1))
 
 
 def test_as_many_as_were_asked_for_are_enough() -> None:
@@ -32,7 +32,7 @@ def test_as_many_as_were_asked_for_are_enough() -> None:
 def test_a_node_that_gives_no_device_is_told_where_to_look() -> None:
     said = said_by(why_not_visible(1, "NVML: NVML Shared Library Not Found"))
 
-    assert said.startswith("1 device of NVIDIA were asked for, none is visible (NVML: NVML Shared")
+    assert said.startswith("asked for 1 device of NVIDIA, none visible (NVML: NVML Shared")
     assert "runtimeClassName" in said
 
 
