@@ -179,6 +179,17 @@ def test_without_a_list_of_namespaces_it_watches_all_of_them(
             assert allowed_of(cluster.kubectl, account, EVERYTHING, place) == NEEDED
 
 
+def test_the_right_to_look_at_nodes_is_extra_and_for_nothing_else(
+    cluster: Access, namespace: Namespace, watched: Namespace
+) -> None:
+    name = f"deploytune-{namespace.name}"
+    looking = Installation(name, namespace.name, watched=(watched.name,), reads_nodes=True)
+    with installed(cluster, operator_objects(looking)):
+        account = account_of(looking)
+
+        assert allowed_of(cluster.kubectl, account, EVERYTHING, "") == {("get", "", "nodes")}
+
+
 def test_with_its_own_token_it_is_refused_what_it_may_not(
     cluster: Access, installation: Installation, watched: Namespace, tmp_path: Path
 ) -> None:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from deploytune.api.trial import AttemptRecord, Purpose, TrialStatusRecord, TuningTrial, trial_name
+from deploytune.api.trial import (
+    AttemptRecord,
+    Purpose,
+    Sharing,
+    TrialStatusRecord,
+    TuningTrial,
+    trial_name,
+)
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import Cause, OutcomeKind
@@ -80,11 +87,31 @@ def _how_ended(tuning: DeploymentTuning, trial: TuningTrial) -> Iterator[str]:
         yield f"{_verdict(status.outcome, status.cause)}{stage} after {seconds}."
         if status.message:
             yield f"Message: {status.message}"
+        yield from _devices(status.attempts[-1:])
         yield from _figures(tuning, status)
         earlier = status.attempts[:-1]
     elif not earlier:
         yield "No attempt has ended."
     yield from _attempts(earlier)
+
+
+def _devices(last: Sequence[AttemptRecord]) -> Iterator[str]:
+    """Yield what the node of the last attempt has said of its devices."""
+    for attempt in last:
+        devices = attempt.devices
+        if devices is None:
+            continue
+        if devices.sharing is Sharing.UNKNOWN:
+            yield f"Devices of node {attempt.node}: unknown, the operator may not read Nodes."
+            continue
+        said = (
+            devices.product or "a product without a name",
+            devices.mig and f"MIG {devices.mig}",
+            devices.driver and f"driver {devices.driver}",
+            devices.cuda and f"CUDA {devices.cuda}",
+            devices.shared_by and f"shared with others ({devices.shared_by})",
+        )
+        yield f"Devices of node {attempt.node}: {', '.join(filter(None, said))}."
 
 
 def _figures(tuning: DeploymentTuning, status: TrialStatusRecord) -> Iterator[str]:

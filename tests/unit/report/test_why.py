@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builders import a_finished_trial, a_trial, a_tuning, metrics_of
 
-from deploytune.api.trial import AttemptRecord, Purpose, TuningTrial
+from deploytune.api.trial import AttemptRecord, NodeDevices, Purpose, TuningTrial
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.stages import Stage
@@ -147,6 +147,31 @@ def test_an_interval_is_shown_and_uncertainty_said() -> None:
     trial = ended(a_finished_trial(), metrics=measured, uncertain=True)
     assert "is 100 ± 2 inferences/s." in told(trial)
     assert "Uncertain: an interval reaches across a limit" in told(trial)
+
+
+@pytest.mark.parametrize(
+    ("devices", "words"),
+    [
+        pytest.param(
+            NodeDevices(product="NVIDIA-L4", driver="570.1", cuda="12.8", sharing="Exclusive"),
+            "Devices of node n-1: NVIDIA-L4, driver 570.1, CUDA 12.8.",
+            id="whole",
+        ),
+        pytest.param(
+            NodeDevices(product="A100", mig="1g.5gb", sharing="Shared", shared_by="replicas=2"),
+            "Devices of node n-1: A100, MIG 1g.5gb, shared with others (replicas=2).",
+            id="a shared slice",
+        ),
+        pytest.param(
+            NodeDevices(sharing="Unknown"),
+            "Devices of node n-1: unknown, the operator may not read Nodes.",
+            id="unknown",
+        ),
+    ],
+)
+def test_the_devices_of_the_node_are_told(devices: NodeDevices, words: str) -> None:
+    record = an_attempt_record(0, outcome=OutcomeKind.FEASIBLE, node="n-1", devices=devices)
+    assert words in told(ended(a_finished_trial(), attempts=(record,)))
 
 
 def test_attempts_that_settled_nothing_are_told() -> None:
