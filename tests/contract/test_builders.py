@@ -61,5 +61,12 @@ def test_what_is_refused_is_told_of_one_parameter(
     assert expected == refused
 
 
-def test_a_parameter_of_another_stage_always_has_its_effect() -> None:
+def test_a_parameter_of_serving_has_its_effect_with_any_backend() -> None:
     assert why_without_effect("instances", {}, PYTHON) is None
+
+
+def test_unless_one_backend_alone_honours_it() -> None:
+    assert why_without_effect("cudaGraphs", {"backend": "tensorrt"}, ONNX) is None
+    assert why_without_effect("cudaGraphs", {}, ONNX) == (
+        "has an effect with backend tensorrt only, not onnxruntime"
+    )

@@ -32,6 +32,7 @@ class Child:
         command: Sequence[str],
         log: Path,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Start `command`; the kernel kills it when the thread that starts it ends."""
         self.log = log
@@ -43,6 +44,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                cwd=folder,
                 start_new_session=True,
             )
 
@@ -86,9 +88,10 @@ class Children:
         command: Sequence[str],
         log: Path,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> Child:
         """Start a child; call it from a thread that lives as long as the trial."""
-        child = Child(command, log, environment)
+        child = Child(command, log, environment, folder)
         self._children.append(child)
         return child
 

@@ -29,7 +29,7 @@ from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.serving import Serving
 from deploytune_trial.verify import VerifyResult
 
-COMPILER_MEMORY = "compiler_memory.bin"
+COMPILER_MEMORY = "timing.cache"
 """A file in a build's folder: what its compiler may go on from, and what it leaves for the next.
 
 TensorRT's timing cache is one. A build that does not know it leaves it alone.

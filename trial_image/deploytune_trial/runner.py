@@ -36,10 +36,10 @@ from deploytune_trial.serving import Serving
 from deploytune_trial.trial import Trial
 from deploytune_trial.triton.configuration import ModelEntry
 from deploytune_trial.triton.installation import Installation, find_triton
+from deploytune_trial.triton.native import choose_backend, runs_on_gpu
 from deploytune_trial.triton.repository import (
     check_place,
     keep_repository,
-    native_onnx,
     serving_instructions,
     write_repository,
 )
@@ -161,11 +161,18 @@ def _serve(
     trial.devices.begin_serving()
     request = trial.request
     serving = _serving(trial, artefact.interface)
-    native = None
-    if installation.has_backend("onnxruntime"):
-        native = native_onnx(artefact, str(request.parameters.get("graphOptimization", "All")))
-    batch = request.workload.request_batch
-    entry = ModelEntry(model.name, artefact.interface, serving, batch, native)
+    choice = choose_backend(artefact, serving, model.name, installation.installed_backends())
+    entry = ModelEntry(
+        model.name,
+        artefact.interface,
+        serving,
+        request.workload.request_batch,
+        choice.native,
+        on_gpu=runs_on_gpu(artefact),
+    )
+    trial.findings.facts["tritonBackend"] = entry.served_by
+    if choice.why:
+        trial.findings.facts["tritonBackendWhy"] = choice.why
     write_repository(_repository(trial), entry, artefact)
     settings = ServerSettings(
         installation=installation,
@@ -174,6 +181,8 @@ def _serve(
         scratch=trial.environment.scratch,
         ports=trial.environment.ports,
         shared_memory_prefix=trial.environment.shared_memory_prefix,
+        # Where the paths of a native backend's options begin; Python models begin where they are.
+        working_directory=None if entry.native is None else _repository(trial),
     )
     trial.findings.facts["intraOpThreads"] = serving.intra_op_threads
     try:

@@ -16,7 +16,6 @@ from types import MappingProxyType
 
 from deploytune.contract.models import Scalar
 from deploytune.contract.parameters import TRIAL_PARAMETERS
-from deploytune.contract.stages import Stage
 from deploytune.contract.workload import MODEL_PARAMETER, ModelSource
 
 BACKEND_PARAMETER = "backend"
@@ -37,7 +36,7 @@ class Builder:
 
     `parameters` says of each parameter under which condition it has an effect, `values` which of a
     parameter's values the backend knows where that is not all, and `refuses` what does not go
-    together.
+    together. `serving` are the parameters of the serve stage that only backends with it honour.
     """
 
     backend: str
@@ -45,6 +44,7 @@ class Builder:
     parameters: Mapping[str, Condition]
     values: Condition = field(default_factory=dict)
     refuses: tuple[Condition, ...] = ()
+    serving: tuple[str, ...] = ()
 
 
 _CALIBRATION: Condition = {"precision": CALIBRATED}
@@ -98,6 +98,7 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
                     "engineCompatibility": _ALWAYS,
                 },
                 values={"precision": ("fp32", "fp16", "bf16", "fp8", STATIC_INT8)},
+                serving=("cudaGraphs",),
             ),
         )
     }
@@ -156,13 +157,12 @@ def refusals(source: ModelSource) -> Iterator[Refusal]:
 
 def why_without_effect(name: str, parameters: Parameters, source: ModelSource) -> str | None:
     """Return under what alone a parameter has an effect, or None if it has one."""
-    if TRIAL_PARAMETERS[name].consumed_by is not Stage.BUILD or name == BACKEND_PARAMETER:
+    owners, backend = backends_with(name), backend_of(parameters, source)
+    if not owners:
         return None
-    backend = backend_of(parameters, source)
-    condition = BUILDERS[backend].parameters.get(name)
-    if condition is None:
-        owners = " or ".join(backends_with(name))
-        return f"has an effect with backend {owners} only, not {backend}"
+    if backend not in owners:
+        return f"has an effect with backend {' or '.join(owners)} only, not {backend}"
+    condition = BUILDERS[backend].parameters.get(name, _ALWAYS)
     for other, values in condition.items():
         value = value_of(other, parameters, source)
         if value not in values:
@@ -178,8 +178,12 @@ def related_to(name: str) -> set[str]:
 
 
 def backends_with(name: str) -> tuple[str, ...]:
-    """Return the backends whose builders consume a parameter."""
-    return tuple(backend for backend, builder in BUILDERS.items() if name in builder.parameters)
+    """Return the backends that alone honour a parameter, none where all do."""
+    return tuple(
+        backend
+        for backend, builder in BUILDERS.items()
+        if name in builder.parameters or name in builder.serving
+    )
 
 
 def _refusal(backend: str, combination: Condition) -> Refusal:

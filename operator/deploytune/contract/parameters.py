@@ -166,6 +166,33 @@ _PARAMETERS = (
         minimum=0,
         maximum=10_000_000,
     ),
+    TrialParameter(
+        "queueTimeoutMicroseconds",
+        Stage.SERVE,
+        "how long a request may wait in Triton before it is rejected; 0: as long as it takes",
+        minimum=0,
+        maximum=600_000_000,
+    ),
+    TrialParameter(
+        "maxQueueSize",
+        Stage.SERVE,
+        "requests that may wait in Triton before the next is rejected; 0: any number",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    TrialParameter(
+        "warmUpShapes",
+        Stage.SERVE,
+        "batch sizes that Triton runs once before it is ready: none, one sample with a request's "
+        "and the largest (Few, the default), or every one up to 64",
+        values=("None", "Few", "Every"),
+    ),
+    TrialParameter(
+        "cudaGraphs",
+        Stage.SERVE,
+        "whether Triton's tensorrt backend records an engine's launches and replays them",
+        values=("Off", "On"),
+    ),
 )
 
 TRIAL_PARAMETERS = MappingProxyType({parameter.name: parameter for parameter in _PARAMETERS})

@@ -7,22 +7,19 @@ import pytest
 from trial_builders import a_request
 
 from deploytune.contract.errors import MachineError
-from deploytune.contract.outcomes import Cause
 from deploytune_trial.build.artefacts import Artefact
-from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface, Tensor
 from deploytune_trial.serving import Serving
-from deploytune_trial.triton.configuration import ModelEntry, NativeOnnx, build_configuration
+from deploytune_trial.triton.configuration import ModelEntry, build_configuration
+from deploytune_trial.triton.native import NativeBackend
 from deploytune_trial.triton.repository import (
     check_place,
     keep_repository,
-    native_onnx,
     serving_instructions,
     write_repository,
 )
 
 IMAGE = Tensor("image", "float32", (1, 8, 8))
-TOKENS = Tensor("tokens", "int64", (5,))
 LABEL = Tensor("label", "int64", ())
 
 
@@ -30,7 +27,7 @@ def an_entry(
     *inputs: Tensor,
     batched: bool = True,
     serving: Serving | None = None,
-    native: NativeOnnx | None = None,
+    native: NativeBackend | None = None,
 ) -> ModelEntry:
     interface = ModelInterface(inputs or (IMAGE,), (LABEL,), batched=batched)
     max_batch_size = 8 if batched else 0
@@ -57,79 +54,6 @@ def an_artefact(folder: Path, **changes: object) -> Artefact:
     return Artefact(**values)  # type: ignore[arg-type]
 
 
-def test_the_configuration_holds_batching_and_instances() -> None:
-    lines = build_configuration(an_entry()).splitlines()
-
-    assert 'backend: "python"' in lines
-    assert "max_batch_size: 8" in lines
-    assert "instance_group [ { count: 2 kind: KIND_CPU } ]" in lines
-    assert "dynamic_batching { max_queue_delay_microseconds: 100 }" in lines
-
-
-def test_preferred_sizes_and_response_cache_stay_out() -> None:
-    configuration = build_configuration(an_entry())
-
-    assert "preferred_batch_size" not in configuration
-    assert "response_cache" not in configuration
-
-
-def test_every_batch_shape_is_warmed_up() -> None:
-    configuration = build_configuration(an_entry())
-
-    warm_ups = [line for line in configuration.splitlines() if line.startswith("model_warmup")]
-    assert [f"batch_size: {size} " in line for size, line in zip((1, 4, 8), warm_ups, strict=True)]
-
-
-def test_integers_are_warmed_up_with_zeros_because_they_may_be_indices() -> None:
-    configuration = build_configuration(an_entry(IMAGE, TOKENS))
-
-    assert "dims: [ 1, 8, 8 ] random_data: true" in configuration
-    assert "dims: [ 5 ] zero_data: true" in configuration
-
-
-def test_a_tensor_without_axes_is_reshaped() -> None:
-    configuration = build_configuration(an_entry())
-
-    assert (
-        'name: "label" data_type: TYPE_INT64 dims: [ 1 ] reshape: { shape: [ ] }' in configuration
-    )
-
-
-def test_a_model_with_a_fixed_batch_has_that_axis_in_its_dims() -> None:
-    configuration = build_configuration(an_entry(batched=False))
-
-    assert "max_batch_size: 0" in configuration
-    assert "dims: [ 4, 1, 8, 8 ]" in configuration
-    assert 'name: "label" data_type: TYPE_INT64 dims: [ 4 ] }' in configuration
-    assert "dynamic_batching" not in configuration
-
-
-def test_a_type_that_triton_lacks_is_unsupported() -> None:
-    with pytest.raises(TrialFailure, match="Triton has no complex64") as failed:
-        build_configuration(an_entry(Tensor("wave", "complex64", (2,))))
-
-    assert failed.value.cause is Cause.UNSUPPORTED
-
-
-def test_the_native_backend_gets_threads_and_graph_level() -> None:
-    configuration = build_configuration(an_entry(native=NativeOnnx("model.onnx", 1)))
-
-    assert 'platform: "onnxruntime_onnx"' in configuration
-    assert 'default_model_filename: "model.onnx"' in configuration
-    assert '"intra_op_thread_count" value: { string_value: "1" }' in configuration
-    assert "optimization { graph { level: 1 } }" in configuration
-    assert "backend:" not in configuration
-
-
-def test_the_native_backend_takes_onnx_files_at_levels_it_knows(tmp_path: Path) -> None:
-    artefact = an_artefact(tmp_path)
-
-    assert native_onnx(artefact, "All") == NativeOnnx("model.onnx", None)
-    assert native_onnx(artefact, "Basic") == NativeOnnx("model.onnx", -1)
-    assert native_onnx(artefact, "Disabled") is None
-    assert native_onnx(an_artefact(tmp_path, backend="pytorch"), "All") is None
-
-
 def test_a_repository_has_the_model_its_files_its_settings_and_its_code(tmp_path: Path) -> None:
     write_repository(tmp_path / "repository", an_entry(), an_artefact(tmp_path))
 
@@ -141,7 +65,8 @@ def test_a_repository_has_the_model_its_files_its_settings_and_its_code(tmp_path
 
 
 def test_the_native_backend_gets_no_python_code(tmp_path: Path) -> None:
-    entry = an_entry(native=NativeOnnx("model.onnx", None))
+    native = NativeBackend("onnxruntime", "onnxruntime_onnx", "model.onnx", on_gpu=False)
+    entry = an_entry(native=native)
     write_repository(tmp_path / "repository", entry, an_artefact(tmp_path))
 
     files = [path.name for path in (tmp_path / "repository" / "net" / "1").iterdir()]

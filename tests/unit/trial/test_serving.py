@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from trial_builders import a_request
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface, Tensor
-from deploytune_trial.serving import Serving
+from deploytune_trial.serving import Serving, WarmUpShapes
 
 IMAGE = Tensor("image", "float32", (1, 8, 8))
 BATCHED = ModelInterface((IMAGE,), (IMAGE,), batched=True)
@@ -69,3 +71,47 @@ def test_a_model_with_a_fixed_batch_serves_no_larger_one() -> None:
         Serving.choose(a_request(parameters={"maxBatchSize": 8}), FIXED, cpus=1)
 
     assert failed.value.cause is Cause.UNSUPPORTED
+
+
+def test_a_queue_may_reject_and_shapes_may_be_warmed_up() -> None:
+    parameters = {
+        "queueTimeoutMicroseconds": 5000,
+        "maxQueueSize": 8,
+        "warmUpShapes": "Every",
+        "cudaGraphs": "On",
+    }
+
+    serving = Serving.choose(a_request(parameters=parameters), BATCHED, cpus=1)
+
+    assert serving.queue_timeout_microseconds == 5000
+    assert serving.max_queue_size == 8
+    assert serving.warm_up_shapes is WarmUpShapes.EVERY
+    assert serving.cuda_graphs
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"maxQueueDelayMicroseconds": 1000},
+        {"queueTimeoutMicroseconds": 5000},
+        {"maxQueueSize": 8},
+        {"warmUpShapes": "Every"},
+    ],
+    ids=str,
+)
+def test_a_model_without_a_batcher_refuses_what_only_that_does(parameters: dict[str, Any]) -> None:
+    with pytest.raises(TrialFailure, match="needs Triton's batcher") as failed:
+        Serving.choose(a_request(parameters=parameters), FIXED, cpus=1)
+
+    assert failed.value.cause is Cause.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"maxQueueDelayMicroseconds": 0, "maxQueueSize": 0}, {"warmUpShapes": "None"}],
+    ids=str,
+)
+def test_a_model_without_a_batcher_takes_what_asks_nothing_of_it(
+    parameters: dict[str, Any],
+) -> None:
+    assert Serving.choose(a_request(parameters=parameters), FIXED, cpus=1).max_batch_size == 0

@@ -18,10 +18,11 @@ import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from deploytune.contract.outcomes import Cause
-from deploytune_trial.failures import TrialFailure, failure_in_words, first_line
+from deploytune_trial.failures import TrialFailure, crashed, failure_in_words, first_line
 from deploytune_trial.models.interface import Array, Arrays, ModelInterface
 
 _REJECTIONS = ("exceeds maximum queue size", "request timeout expired")
+_LONELY_ATTEMPTS = 20
 
 
 class LoadClient:
@@ -76,20 +77,27 @@ class InferenceClient:
         """Return the outputs for one batch, in the shapes of the model itself.
 
         Raises:
-            TrialFailure: any error.
+            TrialFailure: any error; Crashed/Unsupported if the queue rejects it again and again,
+                though nothing else waits.
         """
+        prepared = prepare_batch(inputs, self._interface)
+        for _ in range(_LONELY_ATTEMPTS):
+            result = self._ask(prepared)
+            if result is not None:
+                return {
+                    tensor.name: _as_the_model_says(result.as_numpy(tensor.name), tensor.shape)
+                    for tensor in self._interface.outputs
+                }
+        raise crashed(Cause.UNSUPPORTED, "the queue rejects requests though nothing waits in it")
+
+    def _ask(self, prepared: list[Any]) -> Any:
+        """Return the answer to a request, None if it was rejected."""
         try:
-            result = self._client.infer(
-                self._model,
-                prepare_batch(inputs, self._interface),
-                client_timeout=self._timeout,
-            )
+            return self._client.infer(self._model, prepared, client_timeout=self._timeout)
         except InferenceServerException as error:
+            if _is_rejection(error):
+                return None
             raise _failure(error) from error
-        return {
-            tensor.name: _as_the_model_says(result.as_numpy(tensor.name), tensor.shape)
-            for tensor in self._interface.outputs
-        }
 
     def close(self) -> None:
         """Close the channel."""
@@ -118,9 +126,13 @@ def _is_answered(call: asyncio.Future[Any]) -> bool:
         return True
     if not isinstance(error, InferenceServerException):
         raise error
-    if any(rejection in error.message().lower() for rejection in _REJECTIONS):
+    if _is_rejection(error):
         return False
     raise _failure(error) from error
+
+
+def _is_rejection(error: InferenceServerException) -> bool:
+    return any(rejection in error.message().lower() for rejection in _REJECTIONS)
 
 
 def _failure(error: InferenceServerException) -> TrialFailure:

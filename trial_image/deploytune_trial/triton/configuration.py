@@ -1,22 +1,26 @@
 """A model's `config.pbtxt`.
 
 Left out on purpose: `preferred_batch_size`, which only helps engines built for certain sizes, and
-the response cache, which would measure itself. Every shape that will be served is warmed up once
-per instance before Triton says it is ready.
+the response cache, which would measure itself. Shapes are warmed up once per instance before
+Triton says it is ready; those requests are among Triton's own counts.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.failures import crashed
 from deploytune_trial.models.interface import ModelInterface, Tensor
-from deploytune_trial.serving import Serving
+from deploytune_trial.serving import Serving, WarmUpShapes
+from deploytune_trial.triton.native import NativeBackend
 
 PYTHON_BACKEND = "python"
-NATIVE_ONNX_PLATFORM = "onnxruntime_onnx"
+
+MOST_WARM_UP_SHAPES = 64
+"""Shapes beyond which only some, evenly spread, are warmed up."""
 
 _TRITON_TYPES = {
     "bool": "TYPE_BOOL",
@@ -35,63 +39,108 @@ _TRITON_TYPES = {
 
 
 @dataclass(frozen=True)
-class NativeOnnx:
-    """The model file that Triton's own ONNX Runtime backend loads, and its graph level."""
-
-    file: str
-    graph_level: int | None
-
-
-@dataclass(frozen=True)
 class ModelEntry:
-    """What is said about a model: its interface, how it is served, and to which requests."""
+    """What is said about a model: its interface, how it is served, and to which requests.
+
+    Without a `native` backend the Python backend runs it; `on_gpu` is whether it uses a GPU.
+    """
 
     name: str
     interface: ModelInterface
     serving: Serving
     request_batch: int
-    native: NativeOnnx | None = None
+    native: NativeBackend | None = None
+    on_gpu: bool = False
 
     @property
     def served_by(self) -> str:
         """The backend of Triton that runs it."""
-        return PYTHON_BACKEND if self.native is None else "onnxruntime"
+        return PYTHON_BACKEND if self.native is None else self.native.name
 
 
 def build_configuration(entry: ModelEntry) -> str:
     """Return the text of `config.pbtxt`."""
+    kind = "KIND_GPU" if entry.on_gpu else "KIND_CPU"
     lines = [
         f"name: {_quoted(entry.name)}",
-        *_backend_lines(entry.serving, entry.native),
+        *_backend_lines(entry.native),
         f"max_batch_size: {entry.serving.max_batch_size}",
         *(_tensor("input", tensor, entry) for tensor in entry.interface.inputs),
         *(_tensor("output", tensor, entry) for tensor in entry.interface.outputs),
-        f"instance_group [ {{ count: {entry.serving.instances} kind: KIND_CPU }} ]",
+        f"instance_group [ {{ count: {entry.serving.instances} kind: {kind} }} ]",
         *_batching_lines(entry.serving),
-        *(_warm_up(entry, batch_size) for batch_size in _warm_up_batches(entry)),
+        *(_warm_up(entry, batch_size) for batch_size in warm_up_batches(entry)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _backend_lines(serving: Serving, native: NativeOnnx | None) -> list[str]:
+def warm_up_batches(entry: ModelEntry) -> list[int]:
+    """Return the batch sizes to warm up; 0 where the batch axis is among the dims."""
+    serving = entry.serving
+    if serving.warm_up_shapes is WarmUpShapes.NONE:
+        return []
+    if not entry.interface.batched:
+        return [0]
+    few = {1, entry.request_batch, serving.max_batch_size}
+    if serving.warm_up_shapes is WarmUpShapes.FEW:
+        return sorted(few)
+    whole = range(entry.request_batch, serving.max_batch_size + 1, entry.request_batch)
+    step = -(-len(whole) // MOST_WARM_UP_SHAPES)
+    return sorted(few.union(whole[::step]))
+
+
+def _backend_lines(native: NativeBackend | None) -> list[str]:
     if native is None:
         return [f"backend: {_quoted(PYTHON_BACKEND)}"]
-    threads = f'{{ string_value: "{serving.intra_op_threads}" }}'
-    lines = [
-        f"platform: {_quoted(NATIVE_ONNX_PLATFORM)}",
+    return [
+        f"backend: {_quoted(native.name)}",
+        f"platform: {_quoted(native.platform)}",
         f"default_model_filename: {_quoted(native.file)}",
-        f'parameters {{ key: "intra_op_thread_count" value: {threads} }}',
+        *_parameters(native.parameters),
+        *_optimisation_lines(native),
     ]
+
+
+def _parameters(parameters: Mapping[str, str]) -> list[str]:
+    return [
+        f"parameters {{ key: {_quoted(name)} value: {{ string_value: {_quoted(value)} }} }}"
+        for name, value in parameters.items()
+    ]
+
+
+def _optimisation_lines(native: NativeBackend) -> list[str]:
+    parts = []
     if native.graph_level is not None:
-        lines.append(f"optimization {{ graph {{ level: {native.graph_level} }} }}")
-    return lines
+        parts.append(f"graph {{ level: {native.graph_level} }}")
+    if native.cuda_graphs:
+        parts.append("cuda { graphs: true }")
+    if native.accelerator is not None:
+        options = " ".join(
+            f"parameters {{ key: {_quoted(name)} value: {_quoted(value)} }}"
+            for name, value in native.accelerator.parameters.items()
+        )
+        chosen = f"name: {_quoted(native.accelerator.name)} {options}".rstrip()
+        parts.append(f"execution_accelerators {{ gpu_execution_accelerator [ {{ {chosen} }} ] }}")
+    return [f"optimization {{ {' '.join(parts)} }}"] if parts else []
 
 
 def _batching_lines(serving: Serving) -> list[str]:
     if serving.max_batch_size == 0:
         return []
-    delay = serving.queue_delay_microseconds
-    return [f"dynamic_batching {{ max_queue_delay_microseconds: {delay} }}"]
+    delay = f"max_queue_delay_microseconds: {serving.queue_delay_microseconds}"
+    return [f"dynamic_batching {{ {delay}{_queue_policy(serving)} }}"]
+
+
+def _queue_policy(serving: Serving) -> str:
+    """Return what becomes of requests that wait too long or find the queue full: a rejection."""
+    rules = []
+    if serving.queue_timeout_microseconds:
+        rules.append(f"default_timeout_microseconds: {serving.queue_timeout_microseconds}")
+    if serving.max_queue_size:
+        rules.append(f"max_queue_size: {serving.max_queue_size}")
+    if not rules:
+        return ""
+    return f" default_queue_policy {{ timeout_action: REJECT {' '.join(rules)} }}"
 
 
 def _tensor(field: str, tensor: Tensor, entry: ModelEntry) -> str:
@@ -107,13 +156,6 @@ def _served_dims(shape: tuple[int, ...], entry: ModelEntry) -> tuple[str, str]:
     if not entry.interface.batched:
         return _dims((entry.request_batch, *shape)), ""
     return (_dims(shape), "") if shape else (_dims((1,)), " reshape: { shape: [ ] }")
-
-
-def _warm_up_batches(entry: ModelEntry) -> list[int]:
-    """Return the batch sizes to warm up; 0 where the batch axis is among the dims."""
-    if not entry.interface.batched:
-        return [0]
-    return sorted({1, entry.request_batch, entry.serving.max_batch_size})
 
 
 def _warm_up(entry: ModelEntry, batch_size: int) -> str:

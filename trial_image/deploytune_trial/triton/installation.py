@@ -37,9 +37,9 @@ class Installation:
     wheel_stub: Path | None = None
     wheel_libraries: Path | None = None
 
-    def has_backend(self, name: str) -> bool:
-        """Tell whether it brings a backend."""
-        return (self.backends / name).is_dir()
+    def installed_backends(self) -> frozenset[str]:
+        """Return the names of the backends that it brings."""
+        return frozenset(path.name for path in self.backends.iterdir() if path.is_dir())
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Return the variables under which it and its stubs run."""

@@ -20,28 +20,10 @@ from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.artefacts import Artefact
 from deploytune_trial.links import link_or_copy
 from deploytune_trial.serving import Serving
-from deploytune_trial.triton.configuration import (
-    ModelEntry,
-    NativeOnnx,
-    build_configuration,
-)
+from deploytune_trial.triton.configuration import ModelEntry, build_configuration
 
 _SERVED_MODEL = Path(__file__).with_name("served_model")
 _VERSION = "1"
-_NATIVE_GRAPH_LEVELS = {"Basic": -1, "Extended": 1, "All": None}
-
-
-def native_onnx(artefact: Artefact, graph_optimization: str) -> NativeOnnx | None:
-    """Return how Triton's own ONNX Runtime backend loads an artefact, None where it cannot.
-
-    It knows no graph level below Basic; such an artefact goes to the Python backend.
-    """
-    files = [name for name in artefact.files if name.endswith(".onnx")]
-    if artefact.backend != "onnxruntime" or len(files) != 1:
-        return None
-    if graph_optimization not in _NATIVE_GRAPH_LEVELS:
-        return None
-    return NativeOnnx(files[0], _NATIVE_GRAPH_LEVELS[graph_optimization])
 
 
 def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> None:
@@ -85,7 +67,7 @@ def serving_instructions(request: TrialRequest, entry: ModelEntry, triton_versio
     """Return the text that goes with a repository that is kept."""
     parameters = "\n".join(f"    {name}: {value}" for name, value in request.parameters.items())
     needs = (
-        "nothing but Triton's own ONNX Runtime backend"
+        f"nothing but Triton's own {entry.served_by} backend"
         if entry.native is not None
         else "Triton's Python backend, and in its Python the packages of `deploytune[trial]` "
         "(for a torch model also `deploytune[torch]`) of the same versions"

@@ -43,6 +43,7 @@ class ServerSettings:
     scratch: Path
     ports: range | None
     shared_memory_prefix: str
+    working_directory: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
         f"--backend-config=python,shm-region-prefix-name={settings.shared_memory_prefix}",
     ]
     environment = settings.installation.environment(os.environ)
-    child = children.start(command, settings.scratch / "triton.log", environment)
+    log, folder = settings.scratch / "triton.log", settings.working_directory
+    child = children.start(command, log, environment, folder)
     name = settings.shared_memory_prefix
     return TritonServer(child, name, settings.model, http_port, grpc_port)
