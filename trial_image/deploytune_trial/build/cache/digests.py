@@ -90,13 +90,15 @@ def _external_files(path: Path) -> list[Path]:
 def _digest_of_module(function: Any) -> str:
     module = function()
     whole = hashlib.sha256(repr(module).encode())
-    for name, weight in module.state_dict().items():
+    # Buffers by themselves too: some are not among what is saved.
+    for name, weight in [*module.state_dict().items(), *module.named_buffers()]:
         whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        if weight.layout.__repr__() == "torch.strided":
-            whole.update(memoryview(_bytes_of(weight)))
+        whole.update(memoryview(_bytes_of(weight)))
     sources = {inspect.getsourcefile(function), *_own_sources()}
     sources.update(_source_of(type(part)) for part in module.modules())
-    whole.update(digest_of_files(sorted(Path(one) for one in sources if one)).encode())
+    # Some modules of torch name files that are none.
+    files = sorted(Path(one) for one in sources if one and Path(one).is_absolute())
+    whole.update(digest_of_files(file for file in files if file.is_file()).encode())
     return whole.hexdigest()
 
 
