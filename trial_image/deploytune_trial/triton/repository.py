@@ -18,7 +18,6 @@ from pathlib import Path
 from deploytune.contract.errors import MachineError
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.artefacts import Artefact
-from deploytune_trial.links import link_or_copy
 from deploytune_trial.serving import Serving
 from deploytune_trial.triton.configuration import ModelEntry, build_configuration
 
@@ -32,7 +31,7 @@ def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> Non
     version.mkdir(parents=True)
     (version.parent / "config.pbtxt").write_text(build_configuration(entry))
     for name, source in artefact.files.items():
-        link_or_copy(source, version / name)
+        _link_or_copy(source, version / name)
     if entry.native is None:
         _write_served_model(version, artefact, entry.serving)
 
@@ -97,3 +96,11 @@ def _write_served_model(version: Path, artefact: Artefact, serving: Serving) -> 
         shutil.copyfile(source, version / source.name)
     settings = json.dumps({**artefact.settings, **serving.settings()}, indent=2)
     (version / "settings.json").write_text(f"{settings}\n")
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)

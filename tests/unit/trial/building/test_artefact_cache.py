@@ -160,6 +160,16 @@ def test_a_reader_keeps_its_files_when_the_entry_goes(tmp_path: Path) -> None:
     assert content_of(reader) == b"a" * MIB
 
 
+def test_a_reader_that_writes_to_its_files_spoils_nothing(tmp_path: Path) -> None:
+    cache = a_cache(tmp_path)
+    build = a_build(tmp_path / "built")
+    cache.keep(KEY, build, {})
+    for files in (build.artefact.files, fetched(cache, tmp_path / "one").artefact.files):  # type: ignore[union-attr]
+        files["model.onnx"].write_bytes(b"changed")
+
+    assert content_of(fetched(cache, tmp_path / "two")) == b"weights"
+
+
 def test_folders_of_trials_that_were_killed_are_removed_after_an_hour(tmp_path: Path) -> None:
     cache = a_cache(tmp_path)
     for name, age in (("old", 3700), ("young", 60)):

@@ -7,9 +7,10 @@
     coming/ID/, going/ID/           an entry that is being written, or removed
 
 An entry is written in a private folder and appears by one rename; of two that come at the same time
-the first stays. A reader takes the files into its own folder, by hard links where the file system
-has them, and then checks their digests: an entry that is removed meanwhile, or damaged, is none.
-When the folder grows over its limit, what has not been used for the longest time goes.
+the first stays. A reader copies the files into its own folder and checks the digests of the copies:
+an entry that is removed meanwhile, or damaged, is none. No hard links: some runtimes write to what
+they are served from, such as ONNX Runtime to the timings beside an engine. When the folder grows
+over its limit, what has not been used for the longest time goes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from deploytune_trial.build.cache.sealed_files import (
     write_sealed,
     write_sealed_bytes,
 )
-from deploytune_trial.links import link_or_copy
 from deploytune_trial.models.interface import ModelInterface
 
 _ENTRY = "entry.json"
@@ -104,7 +104,7 @@ class ArtefactCache:
         try:
             (coming / _FILES).mkdir(parents=True)
             for name, path in artefact.files.items():
-                link_or_copy(path, coming / _FILES / name)
+                _copy(path, coming / _FILES / name)
             files = {name: digest_of_file(coming / _FILES / name) for name in artefact.files}
             write_sealed(
                 coming / _ENTRY,
@@ -191,7 +191,7 @@ def _taken(source: Path, folder: Path, digests: Mapping[str, str]) -> dict[str, 
     for name, digest in digests.items():
         taken[name] = folder / name
         try:
-            link_or_copy(source / name, folder / name)
+            _copy(source / name, folder / name)
         except FileNotFoundError:
             break
         if digest_of_file(folder / name) != digest:
@@ -201,6 +201,11 @@ def _taken(source: Path, folder: Path, digests: Mapping[str, str]) -> dict[str, 
     for path in taken.values():
         path.unlink(missing_ok=True)
     return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _answers(of: str) -> str:
