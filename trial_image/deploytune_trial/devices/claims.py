@@ -151,11 +151,13 @@ def claim_devices(
         raise missing_dependency("nvidia-ml-py", "pip install 'deploytune[trial]'") from error
     try:
         devices = choose(open_devices(), asked, variables.get(VISIBLE_VARIABLE))
-        failure = why_too_few(asked, len(devices))
-        found = [] if failure else _find(devices, may_be_shared=may_be_shared)
     except DeviceError as error:
         raise why_not_visible(asked, str(error)) from error
-    failure = failure or why_unfit(found, may_be_shared=may_be_shared)
+    failure = why_too_few(asked, len(devices))
+    if failure is not None:
+        raise failure
+    found = _find(devices, may_be_shared=may_be_shared)
+    failure = why_unfit(found, may_be_shared=may_be_shared)
     if failure is not None:
         raise failure
     return ClaimedDevices(devices, found, lambda: FaultEvents(devices))
@@ -184,7 +186,10 @@ def _find(devices: Sequence[Device], *, may_be_shared: bool) -> list[Found]:
     """Look at devices, again while one is in use that may still be let go of."""
     until = time.monotonic() + (0.0 if may_be_shared else _SETTLE_SECONDS)
     while True:
-        found = [Found(device.identity, device.health(), device.read()) for device in devices]
+        try:
+            found = [Found(device.identity, device.health(), device.read()) for device in devices]
+        except DeviceError as error:
+            raise hardware_fault(str(error)) from error
         if time.monotonic() >= until or not any(why_busy(one.idle) for one in found):
             return found
         time.sleep(_LOOK_AGAIN_SECONDS)
