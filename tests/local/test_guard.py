@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from local_builders import (
     wait_until,
 )
 
+from deploytune.contract.bounded_logs import LONGEST_LOG_BYTES
 from deploytune.contract.stages import Stage
 from deploytune.runtime.local.adapter import LocalRuntime
 from deploytune.runtime.local.guard.leavings import MARK_VARIABLE
@@ -123,6 +125,19 @@ async def test_sigkill_follows_where_sigterm_is_ignored(state: Path) -> None:
 async def test_a_trial_that_forks_and_daemonises_leaves_nothing(state: Path) -> None:
     ending = await _ending(state, "daemonise")
     assert (0, "") == (ending.exit_code, ending.detail)
+
+
+async def test_a_trial_that_prints_forever_does_not_fill_the_disk(state: Path) -> None:
+    program = "import os\nwhile True: os.write(1, 100 * (1023 * b'x' + b'\\n'))"
+    command = {"trial_command": (sys.executable, "-I", "-S", "-c", program)}
+    tuning = local_tuning(run_deadline_seconds=1.0)
+    attempt = await run_one(state, "print-forever", tuning=tuning, options=command)
+    assert attempt.ending is not None
+    assert EndedBy.RUN_DEADLINE is attempt.ending.ended_by
+    log = state / "attempts/tune-0-0/log"
+    assert LONGEST_LOG_BYTES >= log.stat().st_size
+    with log.open("rb") as lines:
+        assert re.fullmatch(rb"\[\d+ bytes are left out\]\n", lines.readline())
 
 
 async def test_a_crash_shows_its_signal(state: Path) -> None:

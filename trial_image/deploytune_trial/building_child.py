@@ -10,6 +10,7 @@ from deploytune.contract.outcomes import Cause
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.artefacts import Artefact, read_build_result
 from deploytune_trial.children import Child, Children, failure_of_exit
+from deploytune_trial.failures import is_full
 
 _BUILD_MODULE = "deploytune_trial.build"
 
@@ -39,6 +40,8 @@ class BuildingChild:
         """
         code = self._child.wait()
         if code != 0:
-            words = self._child.last_words()
-            raise failure_of_exit("the build", code, Cause.BUILD_FAILED, words)
+            # On a full disk it could not write why, nor anything into its log.
+            cause = Cause.DISK_FULL if is_full(self._folder) else Cause.BUILD_FAILED
+            words = self._child.last_words() or "it has said nothing"
+            raise failure_of_exit("the build", code, cause, words)
         return read_build_result(self._folder)

@@ -6,20 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from deploytune.contract.bounded_logs import bound_log
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.failures import TrialFailure, failure_in_words
-from deploytune_trial.process_tree import is_alive, process_tree
+from deploytune_trial.process_tree import kill_tree, wait_until_dead
 
 _LAUNCHER = Path(__file__).with_name("bound_to_parent.py")
 _SHELL_SIGNAL_BASE = 128
-_GROUP_END_SECONDS = 2.0
-_POLL_SECONDS = 0.002
 _LOG_TAIL_LINES = 3
 _LOG_TAIL_BYTES = 8192
 
@@ -37,7 +35,8 @@ class Child:
         """Start `command`; the kernel kills it when the thread that starts it ends."""
         self.log = log
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
-        with log.open("wb") as output:
+        log.unlink(missing_ok=True)
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*launcher, *command],
                 stdin=subprocess.DEVNULL,
@@ -62,14 +61,13 @@ class Child:
         return self._process.wait()
 
     def end(self) -> None:
-        """Kill its whole group at once, collect it, and wait until the group's memory is free."""
-        members = process_tree(self.pid)
+        """Kill it with all it has started, collect it, and wait until their memory is free."""
+        # Once it is collected its number may be another's.
+        members = kill_tree(self.pid) if self.exit_code() is None else []
         with suppress(ProcessLookupError):  # nothing of the group lives
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
-        until = time.monotonic() + _GROUP_END_SECONDS
-        while any(is_alive(member) for member in members) and time.monotonic() < until:
-            time.sleep(_POLL_SECONDS)
+        wait_until_dead(members)
 
     def last_words(self) -> str:
         """Return the last lines of its log as one line."""
@@ -94,6 +92,11 @@ class Children:
         child = Child(command, log, environment, folder)
         self._children.append(child)
         return child
+
+    def bound_logs(self) -> None:
+        """Cut logs that have grown too long."""
+        for child in tuple(self._children):
+            bound_log(child.log)
 
     def end_all(self) -> None:
         """End every child."""

@@ -3,6 +3,7 @@
     the device is broken or missing    Infrastructure/HardwareFault
     driver or engine do not suit       Misconfigured/MissingDependency
     memory, of host or device          Crashed/OutOfMemory
+    a disk that is full                Crashed/DiskFull
     an operator that is not there      Crashed/Unsupported
 
 Whole phrases only: "bloom" has an OOM in it, and TensorRT warns of "insufficient memory" when it
@@ -78,6 +79,7 @@ _OUT_OF_MEMORY = (
     r"is smaller than requested bytes of",
     r"requested amount of (?:gpu )?memory \(\d+ bytes\) could not be allocated",
 )
+_DISK_FULL = (r"no space left on device",)
 _UNSUPPORTED = (
     r"\bnot_implemented\b",
     r"\bnotimplemented(?:error)?\b",
@@ -95,6 +97,7 @@ _MEANINGS = (
     (Meaning(OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT), _any_of(_BROKEN_DEVICE)),
     (Meaning(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY), _any_of(_UNSUITABLE)),
     (Meaning(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY), _any_of(_OUT_OF_MEMORY)),
+    (Meaning(OutcomeKind.CRASHED, Cause.DISK_FULL), _any_of(_DISK_FULL)),
     (Meaning(OutcomeKind.CRASHED, Cause.UNSUPPORTED), _any_of(_UNSUPPORTED)),
 )
 """The first that hits counts: a broken device fails allocations, too."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.error_texts import meaning_of
 
 _LONGEST_REASON = 500
+_LEAST_ROOM_BYTES = 2**14
+_RESOURCES = (Cause.OUT_OF_MEMORY, Cause.DISK_FULL)
 
 
 class TrialFailure(Exception):  # noqa: N818 - a trial that fails is data, not an error of this code
@@ -73,10 +77,15 @@ def failing_as(cause: Cause, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         message = f"{what}: {first_line(error)}"
-        own = _own_cause(error)
+        own = exhausted(error)
         if own is not None:
             raise crashed(own, message) from error
         raise failure_in_words(cause, message, str(error)) from error
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether the disk of a folder has no room left."""
+    return shutil.disk_usage(folder).free < _LEAST_ROOM_BYTES
 
 
 def first_line(error: BaseException) -> str:
@@ -85,12 +94,15 @@ def first_line(error: BaseException) -> str:
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
 
 
-def _own_cause(error: Exception) -> Cause | None:
+def exhausted(error: Exception) -> Cause | None:
+    """Return which resource has run out if that is what a library's error is about."""
     if isinstance(error, MemoryError):
         return Cause.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return Cause.DISK_FULL
-    return None
+    # ONNX Runtime and torch report what fails in C++ as an ordinary error.
+    meaning = meaning_of(str(error))
+    return meaning.cause if meaning is not None and meaning.cause in _RESOURCES else None
 
 
 def _misconfigured(cause: Cause, field: str, rule: str, value: object) -> TrialFailure:

@@ -28,7 +28,7 @@ from deploytune_trial.stages import StageLog, process_started
 from deploytune_trial.termination import TerminationLog
 from deploytune_trial.triton.installation import find_triton
 from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_ports
-from deploytune_trial.watchdog import listen_for_signals, watch_deadlines
+from deploytune_trial.watchdog import bound_logs_meanwhile, listen_for_signals, watch_deadlines
 
 CANNOT_SERVE = 2
 
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 def _run() -> NoReturn:
     environment = TrialEnvironment.read(os.environ)
     request = decode_request(environment.request)
+    # What a model's code leaves in temporary files goes when the scratch folder goes.
+    tempfile.tempdir = os.environ["TMPDIR"] = str(environment.scratch)
     termination = TerminationLog(environment.termination_log)
     stages = StageLog(
         termination.write_breadcrumb,
@@ -75,6 +77,7 @@ def _run() -> NoReturn:
     trial = Trial(request, environment, stages, termination)
     listen_for_signals(trial.interrupt)
     watch_deadlines(stages, trial.expire)
+    bound_logs_meanwhile(trial.children.bound_logs)
 
     from deploytune_trial.runner import run_stages
 

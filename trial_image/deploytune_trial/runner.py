@@ -46,6 +46,7 @@ from deploytune_trial.triton.repository import (
 from deploytune_trial.triton.server import ServerSettings, TritonServer, start_server
 from deploytune_trial.verify import Infer, VerifyResult, verify
 from deploytune_trial.verify.sanity import drift_of_batch, is_believable
+from deploytune_trial.watchdog import heed_signals
 
 _CLIENT_MODULE = "deploytune_trial.triton.client"
 REQUESTS_PER_INSTANCE = 2
@@ -79,6 +80,7 @@ def _run(trial: Trial) -> None:
     _claim_devices(trial)
     installation = _check_machine(trial)
     model = load_model(trial.request)
+    heed_signals()
     kept = KeptBuilds(trial.request, trial.findings.facts)
     artefact = _build(trial, model, kept)
     served = _serve(trial, installation, model, artefact, kept)

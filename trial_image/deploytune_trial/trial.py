@@ -24,6 +24,7 @@ from deploytune_trial.children import Children, log_tail
 from deploytune_trial.devices.claims import NO_DEVICES
 from deploytune_trial.environment import TrialEnvironment
 from deploytune_trial.failures import TrialFailure
+from deploytune_trial.process_tree import kill_tree, wait_until_dead
 from deploytune_trial.report import Findings, Verdict, build_bare_report, build_report
 from deploytune_trial.stages import Expiry, StageLog
 from deploytune_trial.termination import TerminationLog
@@ -121,6 +122,8 @@ class Trial:
     def _clean_up(self) -> None:
         with suppress(OSError):
             self.children.end_all()
+            # A model's code runs in this process too, when it is loaded.
+            wait_until_dead(kill_tree(os.getpid(), spare_root=True))
         with suppress(OSError):
             unlink_shared_memory(self.environment.shared_memory_prefix)
         if self.environment.owns_scratch:

@@ -1,8 +1,8 @@
-"""The two threads that can end a trial while its main thread is busy.
+"""The threads that work while a trial's main thread is busy; two of them can end it.
 
 The watchdog sees deadlines pass. The signal listener reads the pipe into which the interpreter's C
 handler puts each signal's number at once, even while the main thread is inside native code and
-would not run a Python handler for minutes.
+would not run a Python handler for minutes. The third keeps logs short.
 """
 
 from __future__ import annotations
@@ -31,6 +31,23 @@ def watch_deadlines(stages: StageLog, when_expired: Callable[[Expiry], None]) ->
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
 
 
+def bound_logs_meanwhile(bound_logs: Callable[[], None]) -> None:
+    """Call `bound_logs` again and again, from a thread."""
+
+    def keep() -> None:
+        pause = threading.Event()
+        while not pause.wait(_LONGEST_PAUSE_SECONDS):
+            bound_logs()
+
+    threading.Thread(target=keep, name="logs", daemon=True).start()
+
+
+def heed_signals() -> None:
+    """Have the ending signals reach the listener, also after somebody's code has ignored them."""
+    for ending in ENDING_SIGNALS:
+        signal.signal(ending, lambda _number, _frame: None)
+
+
 def listen_for_signals(when_signalled: Callable[[signal.Signals], None]) -> None:
     """Call `when_signalled` once, from a thread, at the first SIGTERM or SIGINT."""
     readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -40,7 +57,6 @@ def listen_for_signals(when_signalled: Callable[[signal.Signals], None]) -> None
         number = os.read(readable, 1)[0]
         when_signalled(signal.Signals(number))
 
-    for ending in ENDING_SIGNALS:
-        signal.signal(ending, lambda _number, _frame: None)
+    heed_signals()
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     threading.Thread(target=listen, name="signals", daemon=True).start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from deploytune.contract.bounded_logs import KEPT_LOG_BYTES, LONGEST_LOG_BYTES
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.children import Child, Children, failure_of_exit, log_tail
-from deploytune_trial.process_tree import is_alive
+from deploytune_trial.process_tree import is_alive, process_tree
 
 SLEEP_WITH_CHILD = "sleep 300 & echo $!; sleep 300"
 
@@ -44,6 +46,48 @@ def test_a_child_is_ended_with_its_whole_group(tmp_path: Path) -> None:
 
     assert child.exit_code() == -9
     assert not is_alive(grandchild)
+
+
+def test_a_child_is_ended_with_what_it_put_into_another_session(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    children = Children()
+    children.start(["sh", "-c", "setsid -f true; setsid sleep 300 & echo $!; sleep 300"], log)
+    assert eventually(lambda: log.read_text().endswith("\n"))
+    grandchild = int(log.read_text())
+
+    children.end_all()
+
+    assert not is_alive(grandchild)
+
+
+def test_a_child_that_starts_ever_more_processes_is_ended_with_them(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    children = Children()
+    child = children.start(["sh", "-c", "while :; do setsid sleep 300 & echo; done"], log)
+    assert eventually(lambda: len(log.read_bytes()) > 10)
+    os.kill(child.pid, signal.SIGSTOP)
+    started = process_tree(child.pid)
+    os.kill(child.pid, signal.SIGCONT)
+
+    children.end_all()
+
+    assert len(started) > 10
+    assert not any(is_alive(process) for process in started)
+
+
+def test_a_child_that_prints_forever_has_a_bounded_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    children = Children()
+    children.start(["yes", "all is well"], log)
+    assert eventually(lambda: log.stat().st_size > LONGEST_LOG_BYTES)
+
+    children.bound_logs()
+    assert eventually(lambda: log.stat().st_size > LONGEST_LOG_BYTES)  # it still prints
+    children.end_all()
+    children.bound_logs()
+
+    assert log.stat().st_size < KEPT_LOG_BYTES + 100
+    assert "all is well | all is well" in log_tail(log)
 
 
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:

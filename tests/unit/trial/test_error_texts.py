@@ -11,6 +11,7 @@ from deploytune_trial.failures import TrialFailure, failing_as, failure_in_words
 BROKEN = Meaning(OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT)
 UNSUITABLE = Meaning(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY)
 OUT_OF_MEMORY = Meaning(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY)
+DISK_FULL = Meaning(OutcomeKind.CRASHED, Cause.DISK_FULL)
 UNSUPPORTED = Meaning(OutcomeKind.CRASHED, Cause.UNSUPPORTED)
 
 WORDS = {
@@ -69,6 +70,10 @@ WORDS = {
         "std::bad_alloc",
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes",
         "OSError: [Errno 12] Cannot allocate memory",
+    ],
+    DISK_FULL: [
+        "OSError: [Errno 28] No space left on device: '/scratch/weights.bin'",
+        "basic_ios::clear: iostream error: No space left on device",
     ],
     UNSUPPORTED: [
         "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Conv(11)",

@@ -6,6 +6,7 @@ result, an artefact or a failure, lies in FOLDER, and the exit code is 0 for bot
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,9 +24,19 @@ def main(request_file: Path, folder: Path) -> None:
     try:
         artefact = build(request, load_model(request), folder)
     except TrialFailure as failure:
+        _make_room(folder)
         write_failure(folder, failure)
     else:
         write_artefact(folder, artefact)
+
+
+def _make_room(folder: Path) -> None:
+    """Remove what a failed build has made: the disk may be full, and the reason must be written."""
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from deploytune.contract.workload import ModelSource, Workload
 from deploytune_trial.evaluation_data import EVALUATION_FIELD, read_headers
-from deploytune_trial.failures import bad_workload, first_line, missing_dependency
+from deploytune_trial.failures import (
+    bad_workload,
+    crashed,
+    exhausted,
+    first_line,
+    missing_dependency,
+)
 from deploytune_trial.models.interface import Arrays, ModelInterface, Tensor
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.probing import PROBE_BATCH, synthetic_samples, why_no_batch
@@ -38,6 +44,9 @@ def load_python_model(source: ModelSource, workload: Workload) -> LoadedModel:
         function = torch_runner.import_function(source.source)
         outputs = torch_runner.call(function().eval(), list(samples.values()))
     except Exception as error:
+        cause = exhausted(error)
+        if cause is not None:
+            raise crashed(cause, f"{field}: {first_line(error)}") from error
         rule = f"{source.source} must return a torch module that runs at a batch of {PROBE_BATCH}"
         raise bad_workload(
             field, f"{rule} ({type(error).__name__}: {first_line(error)})"

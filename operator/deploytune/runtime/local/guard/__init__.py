@@ -6,6 +6,7 @@ the attempt is dead, the control group, the scratch folder and the shared memory
 
     memory      a control group where one may be made, else the summed PSS of the process tree
     time        the run deadline as a backstop, time spent waiting for the measurement lock left out
+    its log     cut to its end when it grows too long
     its owner   when the run dies, the pipe to the guard closes, and the trial is ended
 
 Standard library only, and little of it: it starts for every attempt.

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from deploytune.contract.bounded_logs import bound_log
 from deploytune.runtime.local.guard.bounds import (
     KernelMemoryBound,
     MemoryBound,
@@ -23,7 +24,7 @@ from deploytune.runtime.local.guard.bounds import (
 from deploytune.runtime.local.guard.control_groups import ControlGroup
 from deploytune.runtime.local.guard.launch import start_trial
 from deploytune.runtime.local.guard.leavings import clear, control_groups_of
-from deploytune.runtime.local.guard.orders import TERMINATION_FILE, EndingRecord, Orders
+from deploytune.runtime.local.guard.orders import LOG_FILE, TERMINATION_FILE, EndingRecord, Orders
 from deploytune.runtime.local.guard.processes import (
     adopt_orphans,
     descendants,
@@ -33,7 +34,7 @@ from deploytune.runtime.local.guard.processes import (
 )
 
 _MEMORY_TICK_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 1.0
 _OWNER = 0
 
 NOBODY, RUN_DEADLINE, MEMORY_LIMIT, REQUEST, LOST_OWNER = (
@@ -74,6 +75,7 @@ class Supervisor:
             undead = kill_all(descendants)
         out_of_memory = self._ended_by == MEMORY_LIMIT or self._kernel_killed()
         left = clear(self._orders, self._attempt)
+        bound_log(self._attempt / LOG_FILE)
         return EndingRecord(
             exit_code=exit_code,
             ended_by=MEMORY_LIMIT if out_of_memory else self._ended_by,
@@ -122,6 +124,7 @@ class Supervisor:
         self._end(REQUEST if said else LOST_OWNER)
 
     def _check_bounds(self) -> None:
+        bound_log(self._attempt / LOG_FILE)
         if self._memory is not None and self._memory.is_exceeded():
             self._ended_by = MEMORY_LIMIT
             self._kill()
