@@ -119,7 +119,7 @@ def _add_confirm(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_measure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("verdicts", "coverage"))
+    parser.add_argument("what", choices=("verdicts", "coverage", "generators"))
     parser.add_argument("--repeats", type=int, default=200, metavar="N", help="of each server")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
 
@@ -230,13 +230,12 @@ def _confirm(options: argparse.Namespace) -> ExitCode:
 
 def _measure(options: argparse.Namespace) -> ExitCode:
     from deploytune.bench.measuring.playing import play
-    from deploytune.bench.measuring.tables import coverage_table, verdict_table
+    from deploytune.bench.measuring.tables import TABLES
 
     if options.repeats < 1:
         raise InvalidTuningError("repeats", "must be at least 1", options.repeats)
-    table = verdict_table if options.what == "verdicts" else coverage_table
     rows = play(options.what, f"--repeats={options.repeats}", f"--seed={options.seed}")
-    print(table(list(rows)), end="")
+    print(TABLES[options.what](list(rows)), end="")
     return ExitCode.ANSWER
 
 

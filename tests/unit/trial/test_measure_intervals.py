@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from deploytune_trial.bench.simulated_servers import SERVERS
 from deploytune_trial.measure.dependence import (
     Series,
     inflation_of_mean,
@@ -59,6 +60,14 @@ def test_a_high_percentile_suffers_less_from_dependence_than_the_mean() -> None:
     values = autoregressive(0.5, 20_000, seed=3)
 
     assert inflation_of_percentile(values, TRUE_P95, 95.0) == pytest.approx(1.66, rel=0.1)
+
+
+def test_a_queue_is_inflated_by_more_than_its_neighbours_tell() -> None:
+    """Its memory is longer than that of an autoregressive process of the first order."""
+    queue = SERVERS[-1].draw(np.random.default_rng(4), 20_000)
+    neighbours = float(np.corrcoef(queue[1:], queue[:-1])[0, 1])
+
+    assert inflation_of_mean(queue) > 1.2 * (1 + neighbours) / (1 - neighbours)
 
 
 def test_equal_latencies_are_no_dependence() -> None:

@@ -20,6 +20,7 @@ from deploytune_trial.measure.windows import Sample
 
 _TRUTH_REQUESTS = 1_000_000
 _MILLISECONDS = 1000
+_WARM_UP = 200
 _TRUTH_SEED = 20_261_126
 _NORMAL = NormalDist()
 
@@ -102,11 +103,12 @@ def _two_speeds(generator: np.random.Generator, count: int) -> Series:
 
 def _queue(generator: np.random.Generator, count: int) -> Series:
     """One server at 60 % load: the wait of each is that of the last, less the gap between them."""
-    service = 6 * np.exp(0.2 * generator.standard_normal(count) - 0.02)
-    steps = service - generator.exponential(10.0, count)
+    warm = count + _WARM_UP
+    service = 6 * np.exp(0.2 * generator.standard_normal(warm) - 0.02)
+    steps = service - generator.exponential(10.0, warm)
     sums = np.concatenate([[0.0], np.cumsum(steps[:-1])])
     waits = sums - np.minimum.accumulate(sums)
-    return np.asarray(waits + service)
+    return np.asarray((waits + service)[_WARM_UP:])
 
 
 def _shares(normal: Series) -> Series:

@@ -4,8 +4,9 @@ Requests that meet the same queue are slow together. The inflation of a figure i
 which its variance exceeds that of as many independent requests; their number divided by it is the
 number of independent requests that would say as much. Two estimates, of which the larger counts:
 
-- latencies as an autoregressive process of the first order, seen through their ranks, so that no
-  shape is assumed and one outlier cannot hide the dependence;
+- the correlations of ranks, so that no shape is assumed and one outlier cannot hide the dependence:
+  those of an autoregressive process of the first order, or those seen where they are stronger, as
+  in a queue, whose memory is longer than its neighbours tell;
 - batch means, which see dependence of any form over any time, drift included, but are noisy: what
   twenty batches show is believed only as far as chance cannot explain it.
 """
@@ -26,6 +27,8 @@ BATCHES = 20
 
 _BELIEVED_SHARE = 0.63  # 19 over the 95th percentile of chi-squared with 19 degrees of freedom
 _STRONGEST = 0.99
+_FEWEST_SPANS = 4  # a memory longer than a quarter of the series cannot be seen in it
+_NOISE_DEVIATIONS = 2.0
 _FAINTEST = 0.005
 _NORMAL = NormalDist()
 _STEPS = np.linspace(0.0, _STRONGEST, 400)
@@ -34,15 +37,15 @@ _STEPS = np.linspace(0.0, _STRONGEST, 400)
 def inflation_of_percentile(latencies: Series, value: float, percentile: float) -> float:
     """Return the inflation of a percentile, whose estimate is `value`; at least 1."""
     above = (latencies > value).astype(np.float64)
-    by_ranks = _inflation_of_share(_correlation(_normal_scores(latencies)), percentile / 100)
+    by_ranks = _inflation_of_share(_correlations(_normal_scores(latencies)), percentile / 100)
     return max(1.0, by_ranks, _BELIEVED_SHARE * _inflation_by_batches(above))
 
 
 def inflation_of_mean(values: Series) -> float:
     """Return the inflation of a mean; at least 1."""
-    strength = _correlation(_normal_scores(values))
-    by_ranks = (1 + strength) / (1 - strength)
-    return max(1.0, by_ranks, _BELIEVED_SHARE * _inflation_by_batches(values))
+    by_ranks = 1 + 2 * float(_correlations(_normal_scores(values)).sum())
+    by_values = 1 + 2 * float(_correlations(values - values.mean()).sum())  # bursts weigh more
+    return max(1.0, by_ranks, by_values, _BELIEVED_SHARE * _inflation_by_batches(values))
 
 
 def batch_means(values: Series, batches: int = BATCHES) -> Series:
@@ -59,13 +62,25 @@ def _inflation_by_batches(values: Series) -> float:
     return size * float(batch_means(values).var(ddof=1)) / spread
 
 
-def _correlation(scores: Series) -> float:
-    """Return how much neighbours resemble each other, its bias in short series made good."""
+def _correlations(scores: Series) -> Series:
+    """Return how much values resemble those 1, 2, ... places on, until that fades."""
+    count = len(scores)
     total = float((scores * scores).sum())
     if total == 0.0:
-        return 0.0
-    seen = float((scores[1:] * scores[:-1]).sum()) / total
-    return min(_STRONGEST, max(0.0, seen + (1 + 3 * seen) / len(scores)))
+        return np.zeros(0)
+    padded = np.fft.rfft(scores, 2 * count)
+    seen = np.fft.irfft(padded * padded.conj(), 2 * count)[1 : count // _FEWEST_SPANS + 1] / total
+    if not len(seen):
+        return np.zeros(0)
+    first = float(seen[0])
+    strength = min(_STRONGEST, max(0.0, first + (1 + 3 * first) / count))
+    faded = math.ceil(math.log(_FAINTEST) / math.log(strength)) if strength > _FAINTEST else 0
+    noise = _NOISE_DEVIATIONS / math.sqrt(count)
+    believed = int(np.argmax(seen < noise)) if bool((seen < noise).any()) else len(seen)
+    correlations = np.zeros(max(faded, believed))
+    correlations[:faded] = strength ** np.arange(1, faded + 1)
+    correlations[:believed] = np.maximum(correlations[:believed], seen[:believed])
+    return correlations
 
 
 def _normal_scores(values: Series) -> Series:
@@ -81,8 +96,8 @@ def _normal_quantiles(shares: Series) -> Series:
     return np.interp(shares, _TABLE_SHARES, _TABLE_QUANTILES)
 
 
-def _inflation_of_share(strength: float, share: float) -> float:
-    """Return the inflation of the share below a quantile in a Gaussian autoregressive process.
+def _inflation_of_share(correlations: Series, share: float) -> float:
+    """Return the inflation of the share below a quantile in a Gaussian process.
 
     The covariance of two such events is the integral of the bivariate normal density over its
     correlation, from 0 to theirs.
@@ -91,9 +106,7 @@ def _inflation_of_share(strength: float, share: float) -> float:
     density = np.exp(-(quantile**2) / (1 + _STEPS)) / (2 * math.pi * np.sqrt(1 - _STEPS**2))
     pieces = (density[1:] + density[:-1]) / 2 * np.diff(_STEPS)
     covariances = np.concatenate([[0.0], np.cumsum(pieces)])
-    count = math.ceil(math.log(_FAINTEST) / math.log(strength)) if strength > _FAINTEST else 0
-    lags = strength ** np.arange(1, count + 1)
-    total = float(np.interp(lags, _STEPS, covariances).sum())
+    total = float(np.interp(correlations, _STEPS, covariances).sum())
     return 1 + 2 * total / (share * (1 - share))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from deploytune.bench.measuring.playing import Row
 from deploytune.contract.report import Measurement
@@ -62,6 +63,14 @@ def coverage_table(rows: Sequence[Row]) -> str:
     )
 
 
+def generator_table(rows: Sequence[Row]) -> str:
+    """Return requests a second of the load generator beside those of the client library alone."""
+    return _table(
+        (("outstanding", "load generator, requests/s", "client library alone, requests/s"),),
+        [(str(row["outstanding"]), f"{row['ours']:.0f}", f"{row['alone']:.0f}") for row in rows],
+    )
+
+
 def answers_held(row: Row) -> float:
     """Return the share of answers whose interval, of search and confirmations, holds the truth."""
     held = []
@@ -85,3 +94,9 @@ def _percent(share: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "more than 120" if value is None else f"{value:g}"
+
+
+TABLES = MappingProxyType(
+    {"verdicts": verdict_table, "coverage": coverage_table, "generators": generator_table}
+)
+"""The table of each of the trial's benchmarks."""

@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from deploytune.bench.measuring.playing import play
-from deploytune.bench.measuring.tables import answers_held, coverage_table, verdict_table
+from deploytune.bench.measuring.tables import (
+    answers_held,
+    coverage_table,
+    generator_table,
+    verdict_table,
+)
 from deploytune.contract.errors import MachineError
 
 VERDICTS = {
@@ -48,3 +53,9 @@ def test_rows_come_from_the_trials_own_process() -> None:
 
     assert {row["server"] for row in rows} == {"even"}
     assert "`throughput`" in coverage_table(rows)
+
+
+def test_the_load_generator_stands_beside_the_library_alone() -> None:
+    table = generator_table([{"outstanding": 16, "ours": 4800.4, "alone": 5000.2}])
+
+    assert table.splitlines()[-1] == "| 16 | 4800 | 5000 |"
