@@ -27,7 +27,7 @@ def made_once(kind: str, recipe: Any, make: Callable[[Path], None]) -> Path:
     folder = kept(kind) / key_of(recipe)
     if folder.exists():
         return folder
-    with _locked(kept(kind) / "lock"):
+    with _locked(kept(kind) / f".lock-{folder.name}"):
         if not folder.exists():
             _make_whole(folder, make)
     return folder

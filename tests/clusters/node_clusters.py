@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,11 +27,15 @@ class NodeCluster:
         [found] = [node for node in self.nodes if node.pool == pool]
         return found
 
-    def import_images(self, images: Iterable[Image]) -> None:
-        """Give every node some images."""
-        for image in images:
-            for node in self.nodes:
+    def import_images(self, images: Sequence[Image]) -> None:
+        """Give every node some images, all nodes at once."""
+
+        def give(node: Node) -> None:
+            for image in images:
                 node.containerd.import_image(image.archive)
+
+        with ThreadPoolExecutor() as at_once:
+            list(at_once.map(give, self.nodes))
 
 
 def start_nodes(control_plane: ControlPlane, count: int) -> NodeCluster:

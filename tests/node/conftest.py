@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from clusters.node_clusters import NodeCluster, own_node_cluster
 from clusters.requirements import NODES
 from node.operating import DETERMINISTIC_TRIAL
 from pod_builders import digits_files
-from project_images import OPERATOR, TRIAL
+from project_images import FOREIGN_TRIAL, GPU_TRIAL, OPERATOR, TRIAL
 
 __all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 
@@ -48,26 +49,36 @@ def control_plane(node_cluster: NodeCluster) -> ControlPlane:
     return node_cluster.control_plane
 
 
-@pytest.fixture(scope="session")
-def deterministic_image(node_cluster: NodeCluster) -> Image:
-    """The deterministic trial program as an image, on every node."""
-    image = build_image(DETERMINISTIC_TRIAL)
-    node_cluster.import_images([image])
-    return image
+IMAGES = {
+    "deterministic_image": DETERMINISTIC_TRIAL,
+    "operator_image": OPERATOR,
+    "trial_image": TRIAL,
+    "gpu_image": GPU_TRIAL,
+    "foreign_image": FOREIGN_TRIAL,
+}
 
 
 @pytest.fixture(scope="session")
-def operator_image(node_cluster: NodeCluster) -> Image:
-    image = build_image(OPERATOR)
-    node_cluster.import_images([image])
-    return image
+def built(request: pytest.FixtureRequest) -> Mapping[str, Image]:
+    """The images that the tests of this run ask for, by fixture: made at once, not in turn."""
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    recipes = {name: recipe for name, recipe in IMAGES.items() if name in asked}
+    with ThreadPoolExecutor() as at_once:
+        return dict(zip(recipes, at_once.map(build_image, recipes.values()), strict=True))
 
 
-@pytest.fixture(scope="session")
-def trial_image(node_cluster: NodeCluster) -> Image:
-    image = build_image(TRIAL)
-    node_cluster.import_images([image])
-    return image
+def _on_every_node(name: str) -> Callable[..., Image]:
+    @pytest.fixture(scope="session", name=name)
+    def give(node_cluster: NodeCluster, built: Mapping[str, Image]) -> Image:
+        node_cluster.import_images([built[name]])
+        return built[name]
+
+    return give
+
+
+deterministic_image, operator_image, trial_image, gpu_image, foreign_image = map(
+    _on_every_node, IMAGES
+)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_a_failure_leaves_nothing_that_looks_made(cache: Path) -> None:
     with pytest.raises(OSError, match="disk is full"):
         made_once("things", {}, fail)
 
-    assert [] == [path for path in cache.iterdir() if path.name != "lock"]
+    assert [] == [path for path in cache.iterdir() if not path.name.startswith(".lock-")]
 
 
 def test_two_that_ask_at_once_make_it_once() -> None:
@@ -60,6 +60,24 @@ def test_two_that_ask_at_once_make_it_once() -> None:
     assert len(made) == 1
     assert len(set(found)) == 1
     assert len(found) == 2
+
+
+def test_two_that_ask_for_different_things_make_them_at_once() -> None:
+    together = threading.Barrier(2)
+
+    def make(_folder: Path) -> None:
+        together.wait(timeout=10)
+
+    def ask(number: int) -> None:
+        made_once("things", {"pin": number}, make)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+
+    assert not together.broken
 
 
 def test_the_order_of_a_recipes_keys_does_not_matter() -> None:
