@@ -123,8 +123,11 @@ def an_operator_as(
 
 def an_account(cluster: Access, folder: Path, installation: Installation) -> Access:
     """Make a service account with exactly the rights of an operator."""
+    by_namespace: dict[str, list[dict[str, Any]]] = {}
     for each in operator_objects(installation):
-        cluster.kubectl.within(each["metadata"].get("namespace", "default")).apply(each)
+        by_namespace.setdefault(each["metadata"].get("namespace", "default"), []).append(each)
+    for namespace, objects in by_namespace.items():
+        cluster.kubectl.within(namespace).apply(*objects)
     return cluster.as_service_account(installation.namespace, installation.name, folder)
 
 
@@ -158,8 +161,7 @@ def condition(kubectl: Kubectl, kind: str, name: str = "tune") -> tuple[str, str
 
 def until_finished(kubectl: Kubectl, name: str = "tune", seconds: float = 60.0) -> dict[str, Any]:
     """Wait for the end of a tuning, and return it."""
-    ended = lambda: condition(kubectl, "Finished", name)[0] == "True"  # noqa: E731 - a question
-    eventually(ended, f"the end of {name}", seconds=seconds)
+    kubectl.wait(f"deploymenttuning/{name}", "condition=Finished", seconds)
     tuning = kubectl.get("deploymenttuning", name)
     assert tuning is not None
     return tuning

@@ -83,6 +83,19 @@ class Kubectl:
         options = ("--server-side", "--field-manager=deploytune-tests", "--filename=-")
         self.run("apply", *options, document=json.dumps(manifest))
 
+    def wait(self, thing: str, what: str, seconds: float) -> None:
+        """Wait until a thing is there and is what it should be: `condition=Ready`, `jsonpath=...`.
+
+        One kubectl watches: asking again and again takes a busy machine's time from what is
+        waited for.
+
+        Raises:
+            KubectlError: It was not within `seconds`.
+        """
+        for each in ("create", what):
+            options = (f"--for={each}", f"--timeout={seconds:g}s")
+            self.run("wait", thing, *options, seconds=seconds + 30.0)
+
     def merge(self, kind: str, name: str, patch: Mapping[str, Any]) -> None:
         """Merge a patch into an object."""
         self.run("patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}")

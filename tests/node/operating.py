@@ -108,13 +108,13 @@ def an_operated_cluster(
 
 def until_finished(kubectl: Kubectl, name: str, seconds: float = PATIENCE_SECONDS) -> Json:
     """Wait for the end of a tuning as a user does, and return its status."""
-    _wait_for(kubectl, f"deploymenttuning/{name}", "condition=Finished", seconds)
+    kubectl.wait(f"deploymenttuning/{name}", "condition=Finished", seconds)
     return status_of(kubectl, "deploymenttuning", name)
 
 
 def until_outcome(kubectl: Kubectl, trial: str, seconds: float = PATIENCE_SECONDS) -> Json:
     """Wait for the outcome of a trial, and return its status."""
-    _wait_for(kubectl, f"tuningtrial/{trial}", "jsonpath={.status.outcome}", seconds)
+    kubectl.wait(f"tuningtrial/{trial}", "jsonpath={.status.outcome}", seconds)
     return status_of(kubectl, "tuningtrial", trial)
 
 
@@ -135,7 +135,7 @@ def until_busy(kubectl: Kubectl, pod: str, seconds: float = PATIENCE_SECONDS) ->
 
     From then on it heeds SIGTERM: what ends it need not wait for the grace period.
     """
-    _wait_for(kubectl, f"pod/{pod}", "jsonpath={.status.phase}=Running", seconds)
+    kubectl.wait(f"pod/{pod}", "jsonpath={.status.phase}=Running", seconds)
     read = ("exec", pod, "--", "cat", "/dev/termination-log")
     eventually(
         lambda: "stage" in kubectl.attempt(*read).stdout, f"a word of {pod}", seconds=seconds
@@ -147,7 +147,7 @@ def until_busy(kubectl: Kubectl, pod: str, seconds: float = PATIENCE_SECONDS) ->
 
 def until_degraded(kubectl: Kubectl, name: str, seconds: float = PATIENCE_SECONDS) -> Json:
     """Wait until a tuning is degraded, and return the condition."""
-    _wait_for(kubectl, f"deploymenttuning/{name}", "condition=Degraded", seconds)
+    kubectl.wait(f"deploymenttuning/{name}", "condition=Degraded", seconds)
     [found] = [
         one
         for one in status_of(kubectl, "deploymenttuning", name)["conditions"]
@@ -200,10 +200,3 @@ def is_degraded(kubectl: Kubectl, name: str) -> bool:
 def _leads(operator: OperatorProcess, kubectl: Kubectl) -> bool:
     assert operator.is_running, operator.log.read_text()[-2000:]
     return bool((kubectl.get("lease", LEASE) or {}).get("spec", {}).get("holderIdentity"))
-
-
-def _wait_for(kubectl: Kubectl, thing: str, what: str, seconds: float) -> None:
-    """Wait in one kubectl, which watches: asking again and again costs a busy machine more."""
-    for each in ("create", what):
-        options = (f"--for={each}", f"--timeout={seconds:g}s")
-        kubectl.run("wait", thing, *options, seconds=seconds + 30.0)
