@@ -94,6 +94,15 @@ def a_sum_of_two() -> ModelProto:
     return a_model(nodes, [left, right], [total, difference])
 
 
+def a_sequence_model(batch: str | int) -> ModelProto:
+    """x -> steps: time comes first, as recognisers of text have it."""
+    return a_model(
+        [helper.make_node("Transpose", ["x"], ["steps"], perm=[1, 0, 2])],
+        [floats("x", batch, 5, 3)],
+        [floats("steps", "time", batch, 3)],
+    )
+
+
 def without_weights() -> ModelProto:
     """x -> y: nothing that a smaller precision would change."""
     nodes = [helper.make_node("Relu", ["x"], ["y"])]

@@ -25,7 +25,9 @@ LABEL = Tensor("label", "int64", ())
 PLAN = NativeBackend("tensorrt", "tensorrt_plan", "model.plan", on_gpu=True)
 
 
-def an_entry(*inputs: Tensor, batched: bool = True, **more: Any) -> ModelEntry:
+def an_entry(
+    *inputs: Tensor, outputs: tuple[Tensor, ...] = (LABEL,), batched: bool = True, **more: Any
+) -> ModelEntry:
     serving = {
         "instances": 2,
         "max_batch_size": 8 if batched else 0,
@@ -34,7 +36,7 @@ def an_entry(*inputs: Tensor, batched: bool = True, **more: Any) -> ModelEntry:
         "allow_spinning": False,
         **more.pop("serving", {}),
     }
-    interface = ModelInterface(inputs or (IMAGE,), (LABEL,), batched=batched)
+    interface = ModelInterface(inputs or (IMAGE,), outputs, batched=batched)
     return ModelEntry("net", interface, Serving(**serving), request_batch=4, **more)
 
 
@@ -108,6 +110,13 @@ def test_a_tensor_without_axes_is_reshaped() -> None:
     assert list(output.dims) == [1]
     assert output.HasField("reshape")
     assert list(output.reshape.shape) == []
+
+
+def test_an_output_with_another_first_axis_leaves_it_open() -> None:
+    steps = Tensor("steps", "float32", (1, 3), batch_first=False)
+    config = read(an_entry(outputs=(steps,), batched=False))
+
+    assert [-1, 1, 3] == list(config.output[0].dims)
 
 
 def test_a_model_with_a_fixed_batch_has_that_axis_in_its_dims_and_no_batcher() -> None:

@@ -2,7 +2,8 @@
 
 The first axis of every input and output is the batch and stands nowhere in a shape. `batched` is
 False where the model fixes that axis: it is then served at exactly the workload's request batch,
-which `load_model` has checked to be the number the model fixes.
+which `load_model` has checked to be the number the model fixes. Outputs of such a model may have
+another first axis, such as time: `batch_first` is then False, and its length open.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Tensor:
     name: str
     dtype: str
     shape: tuple[int, ...]
+    batch_first: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class ModelInterface:
 
 
 def _json_of(tensor: Tensor) -> dict[str, Any]:
-    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+    values = {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+    return values if tensor.batch_first else {**values, "batch_first": False}
 
 
 def _tensors(values: Sequence[Mapping[str, Any]]) -> tuple[Tensor, ...]:
-    return tuple(Tensor(item["name"], item["dtype"], tuple(item["shape"])) for item in values)
+    return tuple(Tensor(**{**item, "shape": tuple(item["shape"])}) for item in values)

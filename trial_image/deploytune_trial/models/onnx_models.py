@@ -2,8 +2,8 @@
 
 Refused by name: what is no ONNX or needs a newer ONNX Runtime; tensors that are none (sequences,
 maps, optionals) or hold text; open axes that the workload gives no shape for; and a first axis
-that is not the batch. A first axis fixed at N is taken where every input and output has it and the
-workload's request batch is N.
+that is not the batch. A first axis fixed at N is taken where every input has it and the workload's
+request batch is N; requests are then served one by one, and outputs may have any first axis.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def load_onnx_model(source: ModelSource, workload: Workload) -> LoadedModel:
         raise bad_workload(field, "must have an input")
     fixed_batch = _fixed_batch(field, declared, workload.request_batch)
     inputs = without_open_axes(field, declared, workload)
-    outputs = _probe(field, session, inputs, fixed_batch or PROBE_BATCH)
-    interface = ModelInterface(inputs, outputs, batched=fixed_batch is None)
+    batched = fixed_batch is None
+    outputs = _probe(field, session, inputs, fixed_batch or PROBE_BATCH, batched=batched)
+    interface = ModelInterface(inputs, outputs, batched=batched)
     return LoadedModel(source.name, source.source, interface, onnx_path=path)
 
 
@@ -143,7 +144,9 @@ def _fixed_batch(field: str, declared: Sequence[Tensor], request_batch: int) -> 
     return batch
 
 
-def _probe(field: str, session: Any, inputs: Sequence[Tensor], batch: int) -> tuple[Tensor, ...]:
+def _probe(
+    field: str, session: Any, inputs: Sequence[Tensor], batch: int, *, batched: bool
+) -> tuple[Tensor, ...]:
     nodes = session.get_outputs()
     dtypes = [_dtype(field, "output", node) for node in nodes]
     try:
@@ -152,11 +155,11 @@ def _probe(field: str, session: Any, inputs: Sequence[Tensor], batch: int) -> tu
         rule = f"must run at a batch of {batch} ({first_line(error)})"
         raise bad_workload(field, rule) from error
     names = [node.name for node in nodes]
-    wrong = why_no_batch(dict(zip(names, values, strict=True)), batch)
+    wrong = why_no_batch(dict(zip(names, values, strict=True)), batch if batched else None)
     if wrong is not None:
         raise bad_workload(field, wrong)
     return tuple(
-        Tensor(node.name, dtype, _output_shape(node, array))
+        Tensor(node.name, dtype, _output_shape(node, array), batch_first=len(array) == batch)
         for node, dtype, array in zip(nodes, dtypes, values, strict=True)
     )
 

@@ -27,10 +27,15 @@ def synthetic_samples(inputs: Sequence[Tensor], count: int, seed: int = _SEED) -
     }
 
 
-def why_no_batch(outputs: Arrays, batch: int) -> str | None:
-    """Return what is wrong with the first axis of the outputs at that batch, or None."""
+def why_no_batch(outputs: Arrays, batch: int | None) -> str | None:
+    """Return what is wrong with the first axis of the outputs at that batch, or None.
+
+    Without a batch any first axis will do, but there must be one.
+    """
     for name, values in outputs.items():
-        if values.ndim == 0 or values.shape[0] != batch:
+        if batch is None and values.ndim == 0:
+            return f"output {name!r} must have an axis, got a single number"
+        if batch is not None and (values.ndim == 0 or values.shape[0] != batch):
             return (
                 f"output {name!r} must have the batch as its first axis, got the shape "
                 f"{list(values.shape)} for {batch} samples"

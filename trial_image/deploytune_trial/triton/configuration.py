@@ -145,6 +145,8 @@ def _queue_policy(serving: Serving) -> str:
 
 def _tensor(field: str, tensor: Tensor, entry: ModelEntry) -> str:
     dims, reshape = _served_dims(tensor.shape, entry)
+    if not tensor.batch_first:
+        dims = _dims((-1, *tensor.shape))
     return (
         f"{field} [ {{ name: {_quoted(tensor.name)} data_type: {_triton_type(tensor)} "
         f"dims: {dims}{reshape} }} ]"

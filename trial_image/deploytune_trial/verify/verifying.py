@@ -132,14 +132,20 @@ def _answers(samples: Samples, batch: int, reference: Reference, infer: Infer) -
     served = []
     for start in range(0, samples.count, batch):
         answered = infer(samples.slice(start, start + batch).inputs)
-        part = {name: values[start : start + batch] for name, values in wanted.items()}
-        check_outputs(answered, part)
+        check_outputs(answered, _part(wanted, start, batch, samples.count))
         served.append(answered)
     joined = {
         name: served[0][name] if len(served) == 1 else np.concatenate([one[name] for one in served])
         for name in wanted
     }
     return Answers(joined, wanted, samples.labels)
+
+
+def _part(outputs: Arrays, start: int, batch: int, count: int) -> Arrays:
+    """Return the outputs of one batch; of a single one all, which need not begin with the batch."""
+    if count <= batch:
+        return outputs
+    return {name: values[start : start + batch] for name, values in outputs.items()}
 
 
 def _result(plan: _Plan, seen: int) -> VerifyResult:

@@ -11,6 +11,7 @@ from onnx_builders import (
     a_convolution,
     a_model,
     a_model_request,
+    a_sequence_model,
     a_sum_of_two,
     an_embedding,
     an_mlp,
@@ -102,6 +103,17 @@ def test_a_fixed_batch_that_is_the_request_batch_is_taken(tmp_path: Path) -> Non
 def test_a_fixed_batch_that_is_not_the_request_batch_is_refused(tmp_path: Path) -> None:
     expected = "model net: fixes its batch at 4, so workload.requestBatch must be 4, got 1"
     assert expected == refusal(an_mlp(batch=4), tmp_path)
+
+
+def test_an_output_of_a_model_that_fixes_its_batch_may_have_time_first(tmp_path: Path) -> None:
+    interface = loaded(a_sequence_model(1), tmp_path).interface
+    assert interface.outputs == (Tensor("steps", "float32", (1, 3), batch_first=False),)
+    assert interface == ModelInterface.from_json(interface.to_json())
+
+
+def test_an_output_of_a_batched_model_may_not_have_time_first(tmp_path: Path) -> None:
+    message = refusal(a_sequence_model(BATCH), tmp_path)
+    assert "output 'steps' must have the batch as its first axis" in message
 
 
 def test_a_batch_that_is_open_on_paper_only_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import ModelProto
-from onnx_builders import FEATURES, a_model_request, a_sum_of_two, an_mlp, saved
+from onnx_builders import FEATURES, a_model_request, a_sequence_model, a_sum_of_two, an_mlp, saved
 
 import deploytune_trial.triton.repository as repository_module
 from deploytune_trial.build.building import build
@@ -118,6 +118,13 @@ def test_a_model_of_a_fixed_batch_runs_request_by_request(tmp_path: Path) -> Non
     responses = instance.execute(requests(2, 2))
     assert [2, 2] == runs
     assert all(response.error is None for response in responses)
+
+
+def test_an_output_of_a_model_that_fixes_its_batch_is_carried_whole(tmp_path: Path) -> None:
+    (response,) = served(a_sequence_model(1), tmp_path).execute(
+        [{"x": np.ones((1, 5, 3), np.float32)}]
+    )
+    assert response.outputs["steps"].shape == (5, 1, 3)
 
 
 def test_an_error_reaches_every_request(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from onnx import ModelProto
 from onnx_builders import (
     FEATURES,
     a_model_request,
+    a_sequence_model,
     a_sum_of_two,
     an_embedding,
     an_mlp,
@@ -109,6 +110,11 @@ def test_a_model_of_a_fixed_batch_gets_whole_batches_only(tmp_path: Path) -> Non
     served = Served(tmp_path, an_mlp(8), request_batch=8, evaluation_data=data)
     assert served.verified().facts["verifiedSamples"] == 16
     assert [8, 8] == served.batch_sizes
+
+
+def test_an_output_without_the_batch_in_front_is_compared_whole(tmp_path: Path) -> None:
+    result = Served(tmp_path, a_sequence_model(1)).verified()
+    assert result.metrics["output_drift"].value == 0.0
 
 
 def test_fewer_samples_than_a_fixed_batch_are_refused(tmp_path: Path) -> None:

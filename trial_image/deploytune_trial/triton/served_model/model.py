@@ -44,13 +44,14 @@ class TritonPythonModel:
 
     def _answer(self, batches: Sequence[_Arrays]) -> list[Any]:
         try:
-            outputs = split(self._runner.run(concatenate(batches)), sizes(batches))
+            outputs = self._runner.run(concatenate(batches))
+            parts = split(outputs, sizes(batches)) if self._batched else [outputs]
         except Exception as error:  # noqa: BLE001 - the client must hear of it, whatever it is
             refusal = pb_utils.TritonError(f"{type(error).__name__}: {error}")
             return [pb_utils.InferenceResponse([], refusal) for _ in batches]
         return [
             pb_utils.InferenceResponse([pb_utils.Tensor(*named) for named in part.items()])
-            for part in outputs
+            for part in parts
         ]
 
     def _read(self, request: Any) -> _Arrays:
