@@ -110,6 +110,15 @@ def test_init_never_overwrites_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "net.yaml").read_text() == "mine"
 
 
+def test_init_wants_a_file_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "t.yaml"
+    arguments = ["--maximize", "throughput", "--output", str(output)]
+    assert main(["init", "https://host/net.onnx?sig=x", *arguments]) == ExitCode.BAD_INPUT
+    expected = "MODEL: must be a file here: fetch it, and write its URL as the source of the tuning"
+    assert f"{expected}, got 'https://host/net.onnx?…'" in capsys.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("limit", ["latency_p95_ms", "latency_p95_ms=fast", "beauty=3"])
 def test_init_refuses_a_limit_it_cannot_read(
     limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

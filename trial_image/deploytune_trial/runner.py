@@ -33,6 +33,7 @@ from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.report import judge
 from deploytune_trial.serving import Serving
+from deploytune_trial.sources.fetching import fetch_sources
 from deploytune_trial.trial import Trial
 from deploytune_trial.triton.configuration import ModelEntry
 from deploytune_trial.triton.installation import Installation, find_triton
@@ -53,6 +54,7 @@ REQUESTS_PER_INSTANCE = 2
 """Requests outstanding per model instance in the warm-up of loads that name no concurrency."""
 
 _BYTES_PER_MIB = 2**20
+_DEADLINE_MARGIN_SECONDS = 2.0  # a download says better than the watchdog what it lacked
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,13 @@ def run_stages(trial: Trial) -> NoReturn:
 def _run(trial: Trial) -> None:
     _claim_devices(trial)
     installation = _check_machine(trial)
+    fetched = fetch_sources(
+        trial.request,
+        trial.environment.scratch / "sources",
+        trial.stages.seconds_left() - _DEADLINE_MARGIN_SECONDS,
+    )
+    trial.request = fetched.request
+    trial.findings.facts.update(fetched.facts)
     model = load_model(trial.request)
     heed_signals()
     kept = KeptBuilds(trial.request, trial.findings.facts)

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from deploytune.api.pod_template import LabelKey, QualifiedName
-from deploytune.api.pod_volumes import AbsolutePath, ObjectName, RelativePath
+from deploytune.api.pod_volumes import AbsolutePath, RelativePath
 from deploytune.api.quantities import CpuQuantity, MemoryQuantity
 from deploytune.api.tuning import MetricName
 from deploytune.contract.errors import InvalidTuningError
-from deploytune.contract.models import ContractModel, Name
+from deploytune.contract.models import ContractModel, Name, ObjectName
 
 _Model = TypeVar("_Model", bound=ContractModel)
 _Context = Mapping[str, Any]

@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deploytune.api.pod_volumes import DataKey, ObjectName, VolumeMount, VolumeSpec
-from deploytune.contract.models import ContractModel
+from deploytune.api.pod_volumes import DataKey, VolumeMount, VolumeSpec
+from deploytune.contract.models import ContractModel, ObjectName
 
 _QUALIFIED = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _PREFIX = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?/"

@@ -11,14 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deploytune.api.quantities import MemoryQuantity
-from deploytune.contract.models import ContractModel, Name
-
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-
-ObjectName = Annotated[
-    str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")
-]
-"""The name of a Secret, a ConfigMap and the like: a DNS subdomain."""
+from deploytune.contract.models import ContractModel, Name, ObjectName
 
 DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._A-Za-z0-9]+$")]
 """A key of a Secret or a ConfigMap."""

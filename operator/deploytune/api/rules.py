@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from deploytune.api.cross_field import check_across_fields, parts_of
 from deploytune.api.field_errors import invalid_tuning
 from deploytune.api.field_rules import value_at
-from deploytune.api.model_sources import why_source_refused
+from deploytune.api.model_sources import why_location_refused, why_source_refused
 from deploytune.api.schemas import list_key
 from deploytune.api.stock_combinations import check_combinations
 from deploytune.api.translate import problem_of
@@ -30,6 +30,7 @@ from deploytune.contract.metrics import METRICS
 from deploytune.contract.models import Scalar
 from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.request import Resources
+from deploytune.contract.sources import without_secrets
 from deploytune.contract.workload import MODEL_PARAMETER, why_not_measurable
 from deploytune.search.space import ParameterType
 from deploytune.search.strategies import strategy_for
@@ -222,7 +223,15 @@ def _sources_are_supported(spec: TuningSpec) -> None:
     for number, model in enumerate(spec.workload.models):
         rule = why_source_refused(model.source)
         if rule is not None:
-            raise InvalidTuningError(f"workload.models[{number}].source", rule, model.source)
+            shown = without_secrets(model.source)
+            raise InvalidTuningError(f"workload.models[{number}].source", rule, shown)
+    for field, location in (
+        ("evaluationData", spec.workload.evaluation_data),
+        ("calibrationData", spec.workload.calibration_data),
+    ):
+        rule = None if location is None else why_location_refused(location)
+        if location is not None and rule is not None:
+            raise InvalidTuningError(f"workload.{field}", rule, without_secrets(location))
 
 
 _RULES: tuple[Check, ...] = (

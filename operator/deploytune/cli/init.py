@@ -10,11 +10,12 @@ from pathlib import Path
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.metrics import Direction
+from deploytune.contract.sources import is_url, without_secrets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("model", metavar="MODEL.onnx")
     parser.add_argument(
         "--limit",
         action="append",
@@ -41,16 +42,15 @@ def execute(options: argparse.Namespace) -> ExitCode:
     from deploytune.api.scaffold import Surroundings, scaffold_tuning, suggested_name
     from deploytune.runtime.local.onnx_files import describe_onnx
 
-    name = options.name or suggested_name(options.model.stem)
+    path = _a_file_here(options.model)
+    name = options.name or suggested_name(path.stem)
     output: Path = options.output or Path(f"{name}.yaml")
     objective = (
         (options.maximize, Direction.MAXIMIZE)
         if options.maximize is not None
         else (options.minimize, Direction.MINIMIZE)
     )
-    model = replace(
-        describe_onnx(options.model, "MODEL"), source=_from(output.parent, options.model)
-    )
+    model = replace(describe_onnx(path, "MODEL"), source=_from(output.parent, path))
     tuning = scaffold_tuning(
         model,
         dict(map(_limit, options.limit)),
@@ -68,6 +68,13 @@ def execute(options: argparse.Namespace) -> ExitCode:
         print("no --rate: requests are sent one by one (ClosedLoop, concurrency 1)")
     print(f"wrote {output}; next: deploytune run {output}")
     return ExitCode.ANSWER
+
+
+def _a_file_here(text: str) -> Path:
+    if is_url(text):
+        rule = "must be a file here: fetch it, and write its URL as the source of the tuning"
+        raise InvalidTuningError("MODEL", rule, without_secrets(text))
+    return Path(text)
 
 
 def _limit(text: str) -> tuple[str, float]:

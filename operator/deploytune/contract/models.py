@@ -20,6 +20,13 @@ type_name_pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=type_name_pattern)]
 """A DNS label, as Kubernetes names objects."""
 
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+ObjectName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")
+]
+"""The name of a Secret, a ConfigMap and the like: a DNS subdomain."""
+
 LONGEST_TEXT = 1024
 
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]

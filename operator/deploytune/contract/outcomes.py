@@ -90,6 +90,7 @@ class Cause(StrEnum):
     DISRUPTED = "Disrupted"
     UNKNOWN_KILL = "UnknownKill"
     HARDWARE_FAULT = "HardwareFault"
+    SOURCE_UNREACHABLE = "SourceUnreachable"
 
     BAD_PARAMETER = "BadParameter"
     BAD_WORKLOAD = "BadWorkload"

@@ -13,7 +13,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from deploytune.contract.metrics import MAX_RATE, METRICS, MetricDefinition
-from deploytune.contract.models import ContractModel, Name
+from deploytune.contract.models import ContractModel, Name, ObjectName
+from deploytune.contract.sources import PYTHON
 
 MODEL_PARAMETER = "model"
 """The search parameter that picks one of several models."""
@@ -36,12 +37,25 @@ class ModelSource(ContractModel):
     """A model: an ONNX file, or a Python function that returns a torch module."""
 
     name: Name = Field(description="what the parameter `model` calls it")
-    source: Path = Field(description="a path to an ONNX file, or python:package.module:function")
+    source: Path = Field(
+        description="a path to an ONNX file, a URL of one, or python:package.module:function"
+    )
 
     @property
     def is_python(self) -> bool:
         """Whether the source is a Python function."""
-        return self.source.startswith("python:")
+        return self.source.startswith(PYTHON)
+
+
+class SourceCredentials(ContractModel):
+    """What opens sources that are URLs: a Secret whose keys become variables of the trial.
+
+    On one machine the trial has the variables of whoever starts it.
+    """
+
+    secret_name: ObjectName = Field(
+        description="name of a Secret whose keys are variables, such as AWS_ACCESS_KEY_ID"
+    )
 
 
 class InputShape(ContractModel):
@@ -161,13 +175,18 @@ class Workload(ContractModel):
         min_length=1, max_length=32, description="the model, or several to choose from"
     )
     evaluation_data: Path | None = Field(
-        default=None, description="path to an .npz with inputs and `label`: what accuracy is of"
+        default=None,
+        description="path or URL of an .npz with inputs and `label`: what accuracy is of",
     )
     evaluation: Evaluation | None = Field(
         default=None, description="which output is held against the labels, and how"
     )
     calibration_data: Path | None = Field(
-        default=None, description="path to an .npz with inputs of other samples, for int8-static"
+        default=None,
+        description="path or URL of an .npz with inputs of other samples, for int8-static",
+    )
+    credentials: SourceCredentials | None = Field(
+        default=None, description="what opens sources that are URLs; in a cluster"
     )
     inputs: tuple[InputShape, ...] = Field(
         default=(), max_length=32, description="shapes of inputs whose axes the model leaves open"

@@ -310,12 +310,34 @@ def test_a_trial_of_ones_own_may_consume_and_measure_anything() -> None:
             "sequence models are not supported: their requests depend on each other",
         ),
         ("decoupled:a", "decoupled models are not supported: a request must have one response"),
-        ("S3://bucket/a", "remote sources are not supported: fetch the file and give its path"),
-        ("b:a", "must be a path to an ONNX file, or python:package.module:function"),
+        ("s3://bucket/a", None),
+        ("zip://a.onnx::https://host/a.zip", None),
+        (
+            "https://me@host/a",
+            "must not hold a user or a password: give them by workload.credentials",
+        ),
+        (
+            "S3://bucket/a",
+            "must be a path to an ONNX file, a URL of one, or python:package.module:function",
+        ),
+        ("b:a", "must be a path to an ONNX file, a URL of one, or python:package.module:function"),
     ],
 )
 def test_only_files_and_functions_are_sources(source: str, expected: str | None) -> None:
     assert why_source_refused(source) == expected
+
+
+@pytest.mark.parametrize("field", ["evaluationData", "calibrationData"])
+def test_a_password_in_the_url_of_data_is_refused_and_not_shown(field: str) -> None:
+    document = edited(f"spec.workload.{field}", "https://me:secret@host/a.npz")
+
+    with pytest.raises(InvalidTuningError) as caught:
+        check_stock_trial(parsed(document))
+
+    assert str(caught.value).startswith(
+        f"spec.workload.{field}: must not hold a user or a password"
+    )
+    assert "secret" not in str(caught.value).replace("secretName", "")
 
 
 @pytest.mark.parametrize(

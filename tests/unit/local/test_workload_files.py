@@ -63,6 +63,17 @@ def test_a_python_source_is_no_path(tmp_path: Path) -> None:
     assert workload.models[0].source == "python:a.b:c"
 
 
+def test_what_lies_at_a_url_is_left_to_the_trial(tmp_path: Path) -> None:
+    document = edited("spec.workload.models[0].source", "s3://bucket/mlp.onnx")
+    document = edited("spec.workload.evaluationData", "https://host/e.npz", document)
+    document = edited("spec.workload.calibrationData", "https://host/c.npz", document)
+
+    check_workload_files(parsed(document), tmp_path)
+
+    workload = with_absolute_paths(parsed(document).spec.workload, tmp_path)
+    assert workload == parsed(document).spec.workload
+
+
 def test_a_malformed_python_source_is_refused(folder: Path) -> None:
     document = edited("spec.workload.models[0].source", "python:a.b")
 
@@ -88,7 +99,8 @@ def test_a_model_that_fixes_another_batch_is_refused(folder: Path) -> None:
     [
         pytest.param(
             None,
-            "inputs: must give the shape of 'image': models[0] leaves axes open",
+            "inputs: must give the shape of 'image', of which models[0] leaves axes open, such as "
+            "{name: image, shape: [128]}; the batch left out",
             id="no shape",
         ),
         pytest.param(

@@ -1,7 +1,7 @@
 """Checks the files of a workload before anything is started: models, evaluation, calibration.
 
 Relative paths are meant from the folder of the tuning file. Only headers are read, so that the size
-of models and data does not matter.
+of models and data does not matter. What lies at a URL is left to the trial, which downloads it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from deploytune.api.model_sources import why_source_refused
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.metrics import METRICS
+from deploytune.contract.sources import is_url
 from deploytune.contract.workload import ModelSource, Workload
 from deploytune.runtime.local.npz_files import ArrayHeader, read_headers
 from deploytune.runtime.local.onnx_files import describe_onnx
@@ -21,6 +22,7 @@ from deploytune.runtime.local.onnx_files import describe_onnx
 LABELS = "label"
 _CALIBRATION_SAMPLES = "calibrationSamples"
 _PLACE = "spec.workload"
+_LIKELY_LENGTH = 128
 
 
 def with_absolute_paths(workload: Workload, folder: Path) -> Workload:
@@ -28,7 +30,7 @@ def with_absolute_paths(workload: Workload, folder: Path) -> Workload:
     home = folder.absolute()
 
     def absolute(path: str | None) -> str | None:
-        return None if path is None else str(home / path)
+        return path if path is None or is_url(path) else str(home / path)
 
     return workload.replace(
         models=tuple(
@@ -62,8 +64,8 @@ def check_workload_files(tuning: DeploymentTuning, folder: Path) -> None:
 
 
 def _describe(model: ModelSource, place: str) -> ModelDescription | None:
-    """Return what an ONNX file takes and gives; of a Python function nothing is known yet."""
-    if not model.is_python:
+    """Return what an ONNX file takes and gives; of functions and URLs nothing is known yet."""
+    if not model.is_python and not is_url(model.source):
         return describe_onnx(Path(model.source), place)
     rule = why_source_refused(model.source)
     if rule is not None:
@@ -82,7 +84,11 @@ def _check_shapes(model: ModelDescription, place: str, workload: Workload) -> No
     for tensor in model.inputs:
         number, shape = given.get(tensor.name, (None, None))
         if shape is None and tensor.has_open_axes:
-            rule = f"must give the shape of {tensor.name!r}: {place} leaves axes open"
+            likely = [_LIKELY_LENGTH if axis is None else axis for axis in tensor.shape]
+            rule = (
+                f"must give the shape of {tensor.name!r}, of which {place} leaves axes open, such "
+                f"as {{name: {tensor.name}, shape: {likely}}}; the batch left out"
+            )
             raise InvalidTuningError(f"{_PLACE}.inputs", rule)
         if shape is not None and not _fits(shape, tensor.shape):
             rule = f"must fit input {tensor.name!r} of {place}, {_shown(tensor.shape)}"
@@ -90,7 +96,7 @@ def _check_shapes(model: ModelDescription, place: str, workload: Workload) -> No
 
 
 def _check_names(models: Iterable[ModelDescription | None], workload: Workload) -> None:
-    """Refuse a shape for an input that no model has; a Python function may have any."""
+    """Refuse a shape for an input that no model has; one that nothing is known of may have any."""
     known: set[str] = set()
     for model in models:
         if model is None:
@@ -118,7 +124,7 @@ def _expected_inputs(
 def _check_evaluation_data(
     tuning: DeploymentTuning, workload: Workload, inputs: tuple[TensorDescription, ...]
 ) -> None:
-    if workload.evaluation_data is None:
+    if workload.evaluation_data is None or is_url(workload.evaluation_data):
         return
     field = f"{_PLACE}.evaluationData"
     headers = read_headers(Path(workload.evaluation_data), field)
@@ -140,6 +146,8 @@ def _check_calibration_data(
     field = f"{_PLACE}.calibrationData"
     if workload.calibration_data == workload.evaluation_data:
         raise InvalidTuningError(field, "must be another file than evaluationData")
+    if is_url(workload.calibration_data):
+        return
     headers = read_headers(Path(workload.calibration_data), field)
     _check_arrays(headers, inputs, field)
     held = next(iter(headers.values())).shape[0]

@@ -163,6 +163,7 @@ def _container(
             *_cache_variables(cache),
             {"name": REQUEST_VARIABLE, "value": _literal(encode_request(request))},
         ],
+        **_credentials(tuning),
         "resources": {"requests": amounts, "limits": amounts},
         "volumeMounts": [
             *_dumped(template.volume_mounts),
@@ -185,6 +186,14 @@ def _cache_variables(cache: ArtefactCacheSpec | None) -> list[dict[str, str]]:
         {"name": ARTEFACT_CACHE_VARIABLE, "value": f"{ARTEFACTS}/{_CACHE_FOLDER}"},
         {"name": ARTEFACT_CACHE_BYTES_VARIABLE, "value": str(size_limit_bytes(cache))},
     ]
+
+
+def _credentials(tuning: DeploymentTuning) -> dict[str, Any]:
+    """Return where the variables that open sources come from; the Pod's own go before them."""
+    credentials = tuning.spec.workload.credentials
+    if credentials is None:
+        return {}
+    return {"envFrom": [{"secretRef": {"name": credentials.secret_name}}]}
 
 
 def _amounts(resources: ResourcesSpec) -> dict[str, str]:

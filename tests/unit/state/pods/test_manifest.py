@@ -283,6 +283,18 @@ def test_the_tunings_own_image_comes_before_the_operators() -> None:
     )
 
 
+def test_the_secret_of_the_sources_becomes_variables_that_come_after_the_pods_own() -> None:
+    """Kubernetes lets `env` go before `envFrom`, so that a Secret changes no request."""
+    credentials = edited(
+        "spec.workload.credentials", {"secretName": "models.s3"}, a_cluster_document()
+    )
+    container = container_of(a_built_pod(credentials))
+
+    assert container["envFrom"] == [{"secretRef": {"name": "models.s3"}}]
+    assert "DEPLOYTUNE_TRIAL" in [one["name"] for one in container["env"]]
+    assert "envFrom" not in container_of(a_built_pod(a_cluster_document()))
+
+
 def test_a_mended_tuning_has_another_template() -> None:
     mended = edited(f"{POOL}.nodeSelector", {"a": "b"}, a_cluster_document())
     annotation = "deploytune.dev/template"
