@@ -119,6 +119,11 @@ def test_init_wants_a_file_here(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not output.exists()
 
 
+def test_init_cannot_read_a_function(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "python:a:b", "--maximize", "throughput"]) == ExitCode.BAD_INPUT
+    assert "MODEL: must be an ONNX file: a Python function declares" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("limit", ["latency_p95_ms", "latency_p95_ms=fast", "beauty=3"])
 def test_init_refuses_a_limit_it_cannot_read(
     limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.metrics import Direction
-from deploytune.contract.sources import is_url, without_secrets
+from deploytune.contract.sources import PYTHON, is_url, without_secrets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +74,9 @@ def _a_file_here(text: str) -> Path:
     if is_url(text):
         rule = "must be a file here: fetch it, and write its URL as the source of the tuning"
         raise InvalidTuningError("MODEL", rule, without_secrets(text))
+    if text.startswith(PYTHON):
+        rule = "must be an ONNX file: a Python function declares nothing that init could read"
+        raise InvalidTuningError("MODEL", rule, text)
     return Path(text)
 
 

@@ -95,6 +95,17 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     assert refusal_of(path) == f"must be an ONNX file, got '{path}'"
 
 
+def test_an_opset_that_is_too_new_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx")
+    model = onnx.load_model(path)
+    model.opset_import[0].version = 999
+    onnx.save_model(model, path)
+
+    refused = refusal_of(path)
+    assert refused.startswith("must have an opset of at most ")
+    assert refused.endswith(", got 999")
+
+
 def test_without_a_field_the_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidTuningError) as caught:
         describe_onnx(tmp_path / "m.onnx")
@@ -135,7 +146,8 @@ OPTIONAL = helper.make_value_info(
         ),
         pytest.param(
             an_input("scores", []),
-            "must have a batch axis: output 'scores' has no known axes",
+            "must have a batch axis in all inputs and outputs: output 'scores' has no known axes "
+            "(a python: function may wrap it)",
             id="a scalar",
         ),
     ],
@@ -149,7 +161,11 @@ def test_outputs_that_are_no_tensors_of_numbers_are_refused_by_name(
 def test_inputs_must_agree_on_the_batch(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "m.onnx", [an_input(axes=[1, 4]), an_input("mask", ["batch", 4])])
 
-    assert refusal_of(path) == "must have the same batch axis in all of its inputs"
+    expected = (
+        "must have the same batch axis in all of its inputs (a python: function may wrap it), "
+        "got {'image': 1, 'mask': 'batch'}"
+    )
+    assert refusal_of(path) == expected
 
 
 def test_a_model_must_have_an_input(tmp_path: Path) -> None:

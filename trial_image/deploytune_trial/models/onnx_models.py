@@ -36,6 +36,7 @@ _NUMPY_TYPES = {
     "tensor(uint64)": "uint64",
 }
 _OPEN = -1
+_LIKELY_LENGTH = 128
 _ERRORS_ONLY = 3
 _INPUTS_FIELD = "workload.inputs"
 
@@ -84,11 +85,12 @@ def _filled_in(field: str, tensor: Tensor, given: tuple[int, ...] | None) -> tup
     own = tensor.shape[1:]
     if given is None:
         if _OPEN in own:
-            raise bad_workload(
-                _INPUTS_FIELD,
-                f"must give the shape of input {tensor.name!r} of {field}, which leaves axes open",
-                [*own],
+            likely = [_LIKELY_LENGTH if axis == _OPEN else axis for axis in own]
+            rule = (
+                f"must give the shape of input {tensor.name!r} of {field}, which leaves axes open, "
+                f"such as {{name: {tensor.name}, shape: {likely}}}; the batch left out"
             )
+            raise bad_workload(_INPUTS_FIELD, rule, [*own])
         return own
     suits = len(own) == len(given) and all(
         axis in {_OPEN, size} for axis, size in zip(own, given, strict=True)
@@ -152,7 +154,8 @@ def _probe(
     try:
         values = session.run(None, dict(synthetic_samples(inputs, batch)))
     except Exception as error:
-        rule = f"must run at a batch of {batch} ({first_line(error)})"
+        shapes = ", ".join(f"{tensor.name} {[batch, *tensor.shape]}" for tensor in inputs)
+        rule = f"must run at a batch of {batch}, with {shapes} ({first_line(error)})"
         raise bad_workload(field, rule) from error
     names = [node.name for node in nodes]
     wrong = why_no_batch(dict(zip(names, values, strict=True)), batch if batched else None)

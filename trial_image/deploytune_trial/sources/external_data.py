@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-
-import onnx
+from typing import TYPE_CHECKING
 
 from deploytune_trial.failures import bad_workload
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def external_files(path: Path, field: str) -> list[str]:
@@ -16,6 +18,8 @@ def external_files(path: Path, field: str) -> list[str]:
     Raises:
         TrialFailure: a name leads out of the model's folder.
     """
+    import onnx  # a trial whose model is a path has no need of it
+
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception:  # noqa: BLE001 - protobuf's own; whoever opens the model says what it is

@@ -27,6 +27,7 @@ _KIND_MARKS = (
     ("vllm", re.compile(r'backend:\s*"vllm"')),
     ("tensorrtllm", re.compile(r'backend:\s*"tensorrtllm"')),
 )
+_AROUND = " (a python: function may wrap it)"
 _NO_TENSORS = {
     "sequence_type": "a sequence",
     "map_type": "a map",
@@ -76,7 +77,18 @@ def _load(path: Path, place: str) -> onnx.ModelProto:
         raise InvalidTuningError(place, "must be an ONNX file", str(path)) from error
     if not (model.ir_version and model.opset_import and model.graph.output):
         raise InvalidTuningError(place, "must be an ONNX file", str(path))
+    _check_opset(model, place)
     return model
+
+
+def _check_opset(model: onnx.ModelProto, place: str) -> None:
+    import onnx
+
+    known = onnx.defs.onnx_opset_version()
+    used = max((one.version for one in model.opset_import if not one.domain), default=0)
+    if used > known:
+        rule = f"must have an opset of at most {known}, the newest that onnx {onnx.__version__} has"
+        raise InvalidTuningError(place, rule, used)
 
 
 def _why_no_file(path: Path) -> str:
@@ -113,13 +125,20 @@ def _describe(value: onnx.ValueInfoProto, kind: str, place: str) -> TensorDescri
         )
     if not tensor.HasField("shape") or not tensor.shape.dim:
         raise InvalidTuningError(
-            place, f"must have a batch axis: {kind} {value.name!r} has no known axes"
+            place,
+            f"must have a batch axis in all inputs and outputs: {kind} {value.name!r} has no known "
+            f"axes{_AROUND}",
         )
     return TensorDescription(
         name=value.name,
         dtype=str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)),
         shape=tuple(_length(axis) for axis in tensor.shape.dim[1:]),
     )
+
+
+def _shown_batch(value: onnx.ValueInfoProto) -> int | str:
+    first = value.type.tensor_type.shape.dim[0]
+    return _length(first) or first.dim_param or "open"
 
 
 def _hint(form: str | None) -> str:
@@ -133,5 +152,7 @@ def _length(axis: onnx.TensorShapeProto.Dimension) -> int | None:
 def _fixed_batch(inputs: Sequence[onnx.ValueInfoProto], place: str) -> int | None:
     batches = {_length(value.type.tensor_type.shape.dim[0]) for value in inputs}
     if len(batches) > 1:
-        raise InvalidTuningError(place, "must have the same batch axis in all of its inputs")
+        shown = {value.name: _shown_batch(value) for value in inputs}
+        rule = f"must have the same batch axis in all of its inputs{_AROUND}"
+        raise InvalidTuningError(place, rule, shown)
     return next(iter(batches), None)
