@@ -31,7 +31,7 @@ async def test_without_limits_and_objectives_a_measurement_ends_after_three_wind
 
 async def test_a_measurement_ends_at_the_look_that_decides_its_limit() -> None:
     profile = a_closed_loop(window_requests=200, max_windows=100)
-    goal = Goal(limits=(Limit(metric="latency_p95_ms", max=10_000.0),))
+    goal = Goal(limits=(Limit(metric="latency_p50_ms", max=10_000.0),))
 
     run = await measure(profile, answer_at_once, 1, goal)
 
