@@ -58,26 +58,29 @@ class GroupedCounts:
         for counts, case in zip(self._counts, cases, strict=True):
             np.add.at(counts, (groups[case], classes[case]), 1)
 
-    def _measured(self, figure: Callable[[_Counts], float]) -> Measurement:
-        total = self._counts.sum(axis=1)
+    def _measured(self, figure: Callable[[_Counts], _Counts]) -> Measurement:
+        total = self._counts.sum(axis=1, keepdims=True)
+        value = float(figure(total)[0])
         if self._samples < GROUPS:
-            return Measurement(value=figure(total))
-        without = np.array([figure(total - self._counts[:, group]) for group in range(GROUPS)])
+            return Measurement(value=value)
+        without = figure(total - self._counts)
         variance = (GROUPS - 1) / GROUPS * float(np.sum((without - without.mean()) ** 2))
-        half_width = deviations_99(GROUPS - 1) * math.sqrt(variance)
-        return Measurement(value=figure(total), half_width=half_width)
+        return Measurement(value=value, half_width=deviations_99(GROUPS - 1) * math.sqrt(variance))
 
 
-def f1_macro(counts: _Counts) -> float:
+def f1_macro(counts: _Counts) -> _Counts:
     """Return the mean F1 of the classes that occur, in labels or decisions; 0 without any."""
     right, wrong, missed = counts
-    occurring = right + wrong + missed > 0
-    if not occurring.any():
-        return 0.0
-    return float(np.mean(2 * right[occurring] / (2 * right + wrong + missed)[occurring]))
+    occurring = np.maximum(1, np.sum(right + wrong + missed > 0, axis=-1))
+    mean: _Counts = np.sum(_f1(right, wrong, missed), axis=-1) / occurring
+    return mean
 
 
-def f1_micro(counts: _Counts) -> float:
+def f1_micro(counts: _Counts) -> _Counts:
     """Return the F1 of all classes together; 0 where nothing is decided nor wanted."""
-    right, wrong, missed = (int(count.sum()) for count in counts)
-    return 2 * right / (2 * right + wrong + missed) if right + wrong + missed else 0.0
+    return _f1(*counts.sum(axis=-1))
+
+
+def _f1(right: _Counts, wrong: _Counts, missed: _Counts) -> _Counts:
+    f1: _Counts = 2 * right / np.maximum(1, 2 * right + wrong + missed)
+    return f1

@@ -7,6 +7,7 @@ original takes larger ones where it can, which is faster. Neither samples nor ou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from deploytune_trial.verify.scorers import Answers, DriftScorer, Scorer, Simila
 
 SYNTHETIC_BATCHES = 4
 _REFERENCE_SAMPLES = 32
+_SCORED_SAMPLES = 256
+_SCORED_BYTES = 8 * 2**20
 
 Infer = Callable[[Arrays], Arrays]
 
@@ -64,7 +67,7 @@ def verify(
         plan = _plan(artefact.interface, request, stack)
         seen = 0
         for samples in plan.samples:
-            answers = _answers(samples, plan.batch, reference, infer)
+            answers = _answers(samples, plan, reference, infer)
             for scorer in plan.scorers:
                 scorer.add(answers)
             seen += samples.count
@@ -80,6 +83,7 @@ class _Plan:
     samples: Iterator[Samples]
     count: int
     batch: int
+    reference_batch: int
     source: str
     scorers: Sequence[Scorer]
     ending: Ending
@@ -87,25 +91,25 @@ class _Plan:
 
 def _plan(interface: ModelInterface, request: TrialRequest, stack: ExitStack) -> _Plan:
     batch = int(request.parameters.get("maxBatchSize", request.workload.request_batch))
-    together = batch * max(1, _REFERENCE_SAMPLES // batch if interface.batched else 1)
+    step, together = _reference_batch(interface, batch), _scored_together(interface, batch)
     path = request.workload.evaluation_data
     if path is None:
         count = SYNTHETIC_BATCHES * batch
         made_up = Samples(synthetic_samples(interface.inputs, count, request.seed))
-        samples = (made_up.slice(n, n + together) for n in range(0, count, together))
+        samples = _parts(made_up, together)
         ending = Ending(request, frozenset(), count, in_any_order=False)
-        return _Plan(samples, count, batch, "synthetic", _scorers(interface, request), ending)
+        return _Plan(samples, count, batch, step, "synthetic", _scorers(interface, request), ending)
     file = stack.enter_context(SampleFile(path, EVALUATION_FIELD, interface))
     count = file.count if interface.batched else file.count // batch * batch
     if count == 0:
         rule = f"must hold at least {batch} samples, the batch that the model fixes"
         raise bad_workload(EVALUATION_FIELD, rule, file.count)
-    samples = (one for one in file.shuffled(together) if interface.batched or one.count == together)
+    samples = _whole_batches(file.shuffled(together), 1 if interface.batched else batch)
     scorers = _scorers(interface, request)
     scorers.extend(_scorers_of_data(interface, request, file, stack))
     metrics = frozenset(name for scorer in scorers for name in scorer.metrics)
     ending = Ending(request, metrics, count, in_any_order=file.has_any_order)
-    return _Plan(samples, count, batch, "evaluation data", scorers, ending)
+    return _Plan(samples, count, batch, step, "evaluation data", scorers, ending)
 
 
 def _scorers(interface: ModelInterface, request: TrialRequest) -> list[Scorer]:
@@ -126,19 +130,52 @@ def _scorers_of_data(
         yield FunctionScorer(import_evaluation_function(function), stack)
 
 
-def _answers(samples: Samples, batch: int, reference: Reference, infer: Infer) -> Answers:
+def _scored_together(interface: ModelInterface, batch: int) -> int:
+    """Return how many samples to score at once: whole batches, of little memory.
+
+    One batch of a model that fixes it: its outputs need not begin with the samples.
+    """
+    if not interface.batched:
+        return batch
+    tensors = (*interface.inputs, *interface.outputs)
+    sizes = [abs(math.prod(one.shape)) * np.dtype(one.dtype).itemsize for one in tensors]
+    samples = min(_SCORED_SAMPLES, _SCORED_BYTES // max(1, sum(sizes)))
+    step = _reference_batch(interface, batch)
+    return step * max(1, samples // step)
+
+
+def _reference_batch(interface: ModelInterface, batch: int) -> int:
+    return batch * max(1, _REFERENCE_SAMPLES // batch if interface.batched else 1)
+
+
+def _whole_batches(parts: Iterator[Samples], batch: int) -> Iterator[Samples]:
+    """Yield samples without those at the end that fill no batch."""
+    for part in parts:
+        whole = part.count // batch * batch
+        if whole:
+            yield part.slice(0, whole)
+
+
+def _answers(samples: Samples, plan: _Plan, reference: Reference, infer: Infer) -> Answers:
     """Return what both say of some samples; each batch of Triton's is checked."""
-    wanted = reference(samples.inputs)
+    wanted = _joined([reference(part.inputs) for part in _parts(samples, plan.reference_batch)])
     served = []
-    for start in range(0, samples.count, batch):
-        answered = infer(samples.slice(start, start + batch).inputs)
-        check_outputs(answered, _part(wanted, start, batch, samples.count))
+    for start in range(0, samples.count, plan.batch):
+        answered = infer(samples.slice(start, start + plan.batch).inputs)
+        check_outputs(answered, _part(wanted, start, plan.batch, samples.count))
         served.append(answered)
-    joined = {
-        name: served[0][name] if len(served) == 1 else np.concatenate([one[name] for one in served])
-        for name in wanted
-    }
-    return Answers(joined, wanted, samples.labels)
+    return Answers(_joined(served), wanted, samples.labels)
+
+
+def _parts(samples: Samples, size: int) -> Iterator[Samples]:
+    return (samples.slice(n, n + size) for n in range(0, samples.count, size))
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    """Return the outputs of several batches as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _part(outputs: Arrays, start: int, batch: int, count: int) -> Arrays:
