@@ -67,14 +67,23 @@ def a_restricted_pod(
     }
 
 
+def a_trial_pod(
+    name: str, image: str, request: TrialRequest, *, memory: str = "768Mi"
+) -> dict[str, Any]:
+    """A restricted Pod that runs a trial."""
+    pod = a_restricted_pod(name, image, memory=memory, cpu="1500m")
+    [container] = pod["spec"]["containers"]
+    container["env"] = [{"name": REQUEST_VARIABLE, "value": encode_request(request)}]
+    return pod
+
+
 def a_digits_pod(
     name: str, image: str, request: TrialRequest, *, memory: str = "768Mi"
 ) -> dict[str, Any]:
     """A restricted Pod that runs a trial of the digits example, with the example's own volume."""
     template = digits_tuning()["spec"]["trial"]["podTemplate"]
-    pod = a_restricted_pod(name, image, memory=memory, cpu="1500m")
+    pod = a_trial_pod(name, image, request, memory=memory)
     [container] = pod["spec"]["containers"]
-    container["env"] = [{"name": REQUEST_VARIABLE, "value": encode_request(request)}]
     container["volumeMounts"] += template["volumeMounts"]
     pod["spec"]["volumes"] += template["volumes"]
     return pod

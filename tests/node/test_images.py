@@ -1,4 +1,4 @@
-"""The two images on real nodes: built from their Dockerfiles, run as restricted Pods."""
+"""The images on real nodes: built from their Dockerfiles, run as restricted Pods."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from clusters.images import Image
+import yaml
+from clusters.images import Image, build_image
 from clusters.kubectl import Kubectl
+from clusters.node_clusters import NodeCluster
+from clusters.nodes import POOL_LABEL
 from clusters.waiting import eventually
 from pod_builders import (
     CONTAINER,
+    DIGITS,
     GRACE_SECONDS,
     a_digits_pod,
     a_digits_request,
     a_restricted_pod,
+    a_trial_pod,
 )
-from project_images import image_settings
+from project_images import DIGITS_TRIAL, image_settings
 
 import deploytune
 from deploytune.contract.codec import decode_message
@@ -45,6 +50,16 @@ print(json.dumps({
 }))
 """
 NOTHING_AMISS: dict[str, Any] = {"user": 65532, "packages": [], "compilers": [], "writable": []}
+FAR = Limit(metric="latency_p95_ms@steady", max=5000)  # met whatever else the machine does
+PRE_PULL = DIGITS.parent / "pre-pull/daemonset.yaml"
+
+
+@pytest.fixture(scope="module")
+def image_with_models(node_cluster: NodeCluster) -> Image:
+    """The trial image with the digits' models in it, on the first node."""
+    image = build_image(DIGITS_TRIAL)
+    node_cluster.nodes[0].containerd.import_image(image.archive)
+    return image
 
 
 def test_the_operator_image_starts_as_nobody_in_particular_on_a_read_only_root(
@@ -94,17 +109,48 @@ def test_triton_can_start_in_a_restricted_pod(trial_image: Image, kubectl: Kubec
 def test_a_whole_trial_runs_in_a_restricted_pod_with_its_models_from_a_volume(
     trial_image: Image, digits: Kubectl
 ) -> None:
-    far = Limit(metric="latency_p95_ms@steady", max=5000)  # met whatever else the machine does
-    request = a_digits_request(MLP, limits=[far])
+    request = a_digits_request(MLP, limits=[FAR])
     digits.create(a_digits_pod("whole", trial_image.reference, request))
-    end = terminated(ended(digits, "whole"))
-    report = decode_message(end["message"].encode())
-    assert 0 == end["exitCode"]
-    assert isinstance(report, TrialReport)
-    assert OutcomeKind.FEASIBLE == report.outcome, report
-    assert pytest.approx(0.98, abs=0.01) == report.metrics["accuracy"].value
-    assert far.metric in report.metrics
-    assert "2.51.0" == report.facts["tritonVersion"]
+    assert_feasible(digits, "whole")
+
+
+def test_a_whole_trial_runs_in_the_image_for_gpus_through_the_triton_that_it_stands_on(
+    gpu_image: Image, digits: Kubectl
+) -> None:
+    settings = image_settings(gpu_image.archive)
+    assert deploytune.__version__ == settings["Labels"]["org.opencontainers.image.version"]
+    assert "65532:65532" == settings["User"]
+    request = a_digits_request(MLP, limits=[FAR])
+    digits.create(on_the_first_node(a_digits_pod("gpu", gpu_image.reference, request)))
+    assert_feasible(digits, "gpu")
+
+
+def test_the_image_for_gpus_has_one_triton_and_none_of_the_wheel(
+    gpu_image: Image, kubectl: Kubectl
+) -> None:
+    foreign = ("pytriton", "torch", "kopf", "kubernetes", "optuna", "deploytune.search", "pip")
+    assert NOTHING_AMISS == what_is_inside(kubectl, gpu_image, foreign)
+
+
+def test_a_whole_trial_runs_with_its_models_from_the_image(
+    image_with_models: Image, kubectl: Kubectl
+) -> None:
+    request = a_digits_request(MLP, limits=[FAR])
+    pod = a_trial_pod("own", image_with_models.reference, request)
+    kubectl.create(on_the_first_node(pod))
+    assert_feasible(kubectl, "own")
+
+
+def test_an_image_is_held_on_every_node_of_a_pool(trial_image: Image, kubectl: Kubectl) -> None:
+    text = PRE_PULL.read_text(encoding="utf-8")
+    daemons = yaml.safe_load(text.replace("REGISTRY/deploytune-trial:0.1.0", trial_image.reference))
+    kubectl.create(daemons)
+    name = daemons["metadata"]["name"]
+    kubectl.run("rollout", "status", f"daemonset/{name}", "--timeout=60s", seconds=70)
+    [held] = kubectl.items("pods")
+    assert trial_image.reference == held["spec"]["containers"][0]["image"]
+    assert "pool-1" == nodes_pool(kubectl, held)
+    assert "Running" == held["status"]["phase"]
 
 
 def test_a_trial_whose_pod_is_deleted_reports_within_its_grace(
@@ -153,10 +199,33 @@ def test_a_build_killed_for_memory_is_out_of_memory_in_stage_build(
         assert 0 == end["exitCode"]
 
 
+def assert_feasible(kubectl: Kubectl, name: str) -> None:
+    """Hold a Pod against what a trial of the digits' MLP finds under a limit that is far."""
+    end = terminated(ended(kubectl, name))
+    report = decode_message(end["message"].encode())
+    assert 0 == end["exitCode"]
+    assert isinstance(report, TrialReport)
+    assert OutcomeKind.FEASIBLE == report.outcome, report
+    assert pytest.approx(0.98, abs=0.01) == report.metrics["accuracy"].value
+    assert FAR.metric in report.metrics
+    assert "2.51.0" == report.facts["tritonVersion"]
+
+
+def on_the_first_node(pod: dict[str, Any]) -> dict[str, Any]:
+    pod["spec"]["nodeSelector"] = {POOL_LABEL: "pool-1"}
+    return pod
+
+
+def nodes_pool(kubectl: Kubectl, pod: dict[str, Any]) -> str:
+    node = kubectl.read("get", "node", pod["spec"]["nodeName"])
+    return str(node["metadata"]["labels"][POOL_LABEL])
+
+
 def what_is_inside(kubectl: Kubectl, image: Image, foreign: Sequence[str]) -> Any:
     """Return what a restricted Pod of an image finds that should not be there."""
     command = ["python", "-c", INSIDE % (tuple(foreign),)]
-    kubectl.create(a_restricted_pod("inside", image.reference, command=command))
+    pod = a_restricted_pod("inside", image.reference, command=command)
+    kubectl.create(on_the_first_node(pod))
     ended(kubectl, "inside")
     return json.loads(kubectl.run("logs", "inside"))
 
