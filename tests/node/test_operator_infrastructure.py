@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from clusters.images import Image
+from clusters.kwok import pretended_nodes
 from clusters.node_clusters import NodeCluster
 from clusters.nodes import ACCELERATOR, POOLS
 from node.operating import (
@@ -122,19 +123,16 @@ def test_a_trial_that_the_cluster_ends_is_run_again_and_not_charged(
 def test_trials_lost_with_their_nodes_are_run_again_whether_or_not_the_nodes_are_deleted(
     operated: Operated,
 ) -> None:
-    """One after the other: where no node is left, Kubernetes evicts nothing."""
+    """Both at once, beside a node that only pretends: without any Kubernetes evicts nothing."""
     kubectl, (deleted_pool, lost_pool) = operated.kubectl, POOLS
     start(operated, GONE, deleted_pool)
     lost = start(operated, LOST, lost_pool)
 
-    with kubelet_down(operated, lost_pool):
-        is_evicted = "--for=jsonpath={.metadata.deletionTimestamp}"
-        options = (is_evicted, f"--timeout={NODE_LOSS_SECONDS:g}s")
-        kubectl.run("wait", f"pod/{lost}", *options, seconds=NODE_LOSS_SECONDS + 10.0)
-        with kubelet_down(operated, deleted_pool):
-            operated.nodes.node_of(deleted_pool).delete()
-            until_attempts(kubectl, f"{LOST}-0", 1)
-            until_attempts(kubectl, f"{GONE}-0", 1)
+    control_plane = operated.nodes.control_plane
+    with pretended_nodes(control_plane, ["elsewhere"]), kubelets_down(operated):
+        operated.nodes.node_of(deleted_pool).delete()
+        until_attempts(kubectl, f"{LOST}-0", 1, seconds=NODE_LOSS_SECONDS)
+        until_attempts(kubectl, f"{GONE}-0", 1, seconds=NODE_LOSS_SECONDS)
         assert "Running" == kubectl.read("get", "pod", lost)["status"]["phase"]
 
     assert_run_again(operated, LOST, "DeletionByTaintManager")
@@ -165,15 +163,17 @@ def test_a_trial_whose_retries_are_spent_is_not_proposed_again_and_the_tuning_go
 
 
 @contextmanager
-def kubelet_down(operated: Operated, pool: str) -> Iterator[None]:
-    """Kill the kubelet of a pool's node, and have it back in the end."""
-    node = operated.nodes.node_of(pool)
-    node.kubelet.kill()
+def kubelets_down(operated: Operated) -> Iterator[None]:
+    """Kill the kubelets of all nodes, and have them back in the end."""
+    for node in operated.nodes.nodes:
+        node.kubelet.kill()
     try:
         yield
     finally:
-        node.kubelet.start()
-        node.await_ready()
+        for node in operated.nodes.nodes:
+            node.kubelet.start()
+        for node in operated.nodes.nodes:
+            node.await_ready()
 
 
 def assert_run_again(operated: Operated, name: str, says: str) -> None:
