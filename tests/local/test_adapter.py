@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import a_configuration, a_trial, the_parameters
@@ -12,7 +13,7 @@ from local_builders import left_behind, local_options, local_tuning, run_one
 
 from deploytune.contract.errors import MachineError
 from deploytune.runtime.local.adapter import LocalRuntime
-from deploytune.runtime.local.trial_environment import measure_lock
+from deploytune.runtime.local.trial_environment import STOCK_TRIAL, measure_lock
 from deploytune.runtime.passes import run_until_finished
 from deploytune.state.requests import build_request
 
@@ -148,3 +149,31 @@ async def test_the_options_parallelism_stands_over_the_tunings(tmp_path: Path) -
     options = local_options(tmp_path, parallel_trials=5)
     async with LocalRuntime(tmp_path / "state", local_tuning(), options) as runtime:
         assert 5 == (await runtime.gather()).parallel_trials
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({}, (), id="a trial of one's own"),
+        pytest.param(
+            {"trial_command": STOCK_TRIAL},
+            (
+                {"backend": "onnxruntime", "precision": "fp8"},
+                {"backend": "tensorrt", "precision": "int8-dynamic"},
+            ),
+            id="the stock trial",
+        ),
+    ],
+)
+async def test_the_search_does_without_what_the_stock_trial_refuses(
+    tmp_path: Path, options: dict[str, Any], expected: tuple[dict[str, str], ...]
+) -> None:
+    parameters = [
+        {"name": "backend", "type": "Categorical", "values": ["onnxruntime", "tensorrt"]},
+        {"name": "precision", "type": "Categorical", "values": ["fp16", "fp8", "int8-dynamic"]},
+    ]
+    tuning, chosen = local_tuning(parameters=parameters), local_options(tmp_path, **options)
+    async with LocalRuntime(tmp_path / "state", tuning, chosen) as runtime:
+        space = (await runtime.gather()).tuning.spec.search_space
+    assert expected == space.exclude
+    assert tuning.spec.search_space.exclude == ()

@@ -29,7 +29,7 @@ from deploytune.runtime.local.attempt_folders import AttemptFolder
 from deploytune.runtime.local.guard.control_groups import place_for
 from deploytune.runtime.local.guard.orders import SCRATCH_FOLDER, TERMINATION_FILE, Orders
 
-_STOCK_TRIAL = (sys.executable, "-m", "deploytune_trial")
+STOCK_TRIAL = (sys.executable, "-m", "deploytune_trial")
 
 
 class MemoryEnforcement(StrEnum):
@@ -51,7 +51,7 @@ class LocalOptions:
     """
 
     working_directory: Path
-    trial_command: tuple[str, ...] = _STOCK_TRIAL
+    trial_command: tuple[str, ...] = STOCK_TRIAL
     parallel_trials: int | None = None
     ports: str | None = None
     memory_enforcement: MemoryEnforcement = MemoryEnforcement.BEST
@@ -64,7 +64,7 @@ class LocalOptions:
     @property
     def runs_stock_trial(self) -> bool:
         """Whether trials are deploytune's own."""
-        return self.trial_command == _STOCK_TRIAL
+        return self.trial_command == STOCK_TRIAL
 
     def check(self) -> None:
         """Refuse a trial command that this machine does not have.
