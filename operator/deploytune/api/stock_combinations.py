@@ -13,10 +13,11 @@ from functools import partial
 from itertools import islice, product
 
 from deploytune.api.translate import problem_of
-from deploytune.api.tuning import DeploymentTuning, TuningSpec
+from deploytune.api.tuning import POOL_PARAMETER, DeploymentTuning, TuningSpec
 from deploytune.contract.builders import (
     Condition,
     Refusal,
+    device_needs,
     refusals,
     related_to,
     value_of,
@@ -32,6 +33,7 @@ _MOST_COMBINATIONS = 20_000
 _SEVERAL = 2
 
 Assignment = Mapping[str, Scalar]
+_RefusedFor = Callable[[ModelSource], Iterable[Condition]]
 _Why = Callable[[Configuration, ModelSource], str | None]
 
 
@@ -63,20 +65,29 @@ def check_combinations(spec: TuningSpec) -> None:
 def _exclusions(spec: TuningSpec) -> Iterator[Assignment]:
     """Yield the partial assignments that are refused, those of one value left out.
 
-    Such a value is refused with everything: the user is told instead. Of a combination that every
-    model refuses, the model is left out.
+    Such a value is refused with everything: the user is told instead. Where some pools have devices
+    and some have none, what needs one is excluded from those.
     """
-    choices = _choices(spec)
-    models = _models(spec)
+    refused = _refused(spec, lambda model: (one.values for one in refusals(model)))
+    yield from (assignment for assignment in refused if len(assignment) >= _SEVERAL)
+    without_device = [pool.name for pool in spec.node_pools if not pool.resources.devices]
+    if len(without_device) < len(spec.node_pools):
+        for pool in without_device:
+            for assignment in _refused(spec, device_needs):
+                yield {POOL_PARAMETER: pool, **assignment}
+
+
+def _refused(spec: TuningSpec, refused_for: _RefusedFor) -> Iterator[Assignment]:
+    """Yield what is refused; of a combination that every model refuses, the model is left out."""
+    choices, models = _choices(spec), _models(spec)
     refused_by: dict[tuple[tuple[str, Scalar], ...], list[ModelSource]] = {}
     for model in models:
-        for refusal in refusals(model):
-            for assignment in _assignments(refusal.values, choices, model):
+        for condition in refused_for(model):
+            for assignment in _assignments(condition, choices, model):
                 refused_by.setdefault(assignment, []).append(model)
     for assignment, refusing in refused_by.items():
         if len(refusing) == len(models):
-            if len(assignment) >= _SEVERAL:
-                yield dict(assignment)
+            yield dict(assignment)
         else:
             yield from ({MODEL_PARAMETER: model.name, **dict(assignment)} for model in refusing)
 

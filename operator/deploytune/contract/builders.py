@@ -35,8 +35,9 @@ class Builder:
     """One backend: whether it takes Python functions or ONNX files, and which parameters.
 
     `parameters` says of each parameter under which condition it has an effect, `values` which of a
-    parameter's values the backend knows where that is not all, and `refuses` what does not go
-    together. `serving` are the parameters of the serve stage that only backends with it honour.
+    parameter's values the backend knows where that is not all, `refuses` what does not go
+    together, and `needs_device` what runs on an accelerator alone. `serving` are the parameters of
+    the serve stage that only backends with it honour.
     """
 
     backend: str
@@ -45,6 +46,7 @@ class Builder:
     values: Condition = field(default_factory=dict)
     refuses: tuple[Condition, ...] = ()
     serving: tuple[str, ...] = ()
+    needs_device: tuple[Condition, ...] = ()
 
 
 _CALIBRATION: Condition = {"precision": CALIBRATED}
@@ -76,6 +78,7 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
                 refuses=(
                     {"executionProvider": ("CUDA", "TensorRT"), "precision": ("int8-dynamic",)},
                 ),
+                needs_device=({"executionProvider": ("CUDA", "TensorRT")},),
             ),
             Builder(
                 "pytorch",
@@ -99,6 +102,7 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType(
                 },
                 values={"precision": ("fp32", "fp16", "bf16", "fp8", STATIC_INT8)},
                 serving=("cudaGraphs",),
+                needs_device=(_ALWAYS,),
             ),
         )
     }
@@ -153,6 +157,13 @@ def refusals(source: ModelSource) -> Iterator[Refusal]:
             yield _refusal(backend, {name: unknown})
         for combination in builder.refuses:
             yield _refusal(backend, combination)
+
+
+def device_needs(source: ModelSource) -> Iterator[Condition]:
+    """Yield every combination that runs on an accelerator alone, for a model."""
+    for backend in backends_for(source):
+        for combination in BUILDERS[backend].needs_device:
+            yield {BACKEND_PARAMETER: (backend,), **combination}
 
 
 def why_without_effect(name: str, parameters: Parameters, source: ModelSource) -> str | None:

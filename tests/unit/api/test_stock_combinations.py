@@ -175,6 +175,32 @@ def test_what_builders_refuse_is_excluded(
     assert expected == list(without_refused(tuning).spec.search_space.exclude)
 
 
+def a_pool(name: str, accelerators: dict[str, int]) -> Document:
+    return {"name": name, "resources": {"cpu": "2", "memory": "1Gi", "accelerators": accelerators}}
+
+
+ON_A_DEVICE = a_space(
+    a_parameter("backend", ["onnxruntime", "tensorrt"]),
+    when(a_parameter("executionProvider", ["CPU", "CUDA"]), backend=["onnxruntime"]),
+)
+
+
+def test_what_needs_a_device_is_excluded_from_pools_without_one() -> None:
+    pools = [a_pool("cpu", {}), a_pool("gpu", {"nvidia.com/gpu": 1})]
+    tuning = parsed(edited("spec.nodePools", pools, ON_A_DEVICE))
+    check_combinations(tuning.spec)
+    assert list(without_refused(tuning).spec.search_space.exclude) == [
+        {"pool": "cpu", "backend": "onnxruntime", "executionProvider": "CUDA"},
+        {"pool": "cpu", "backend": "tensorrt"},
+    ]
+
+
+def test_where_no_pool_has_a_device_the_trial_says_so() -> None:
+    pools = [a_pool("here", {}), a_pool("there", {})]
+    tuning = parsed(edited("spec.nodePools", pools, ON_A_DEVICE))
+    assert without_refused(tuning) == tuning
+
+
 def test_no_configuration_is_left_that_the_trial_would_refuse() -> None:
     document = a_space(
         a_parameter("backend", ["onnxruntime", "tensorrt"]),
