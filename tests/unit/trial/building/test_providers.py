@@ -78,6 +78,14 @@ def test_tensorrt_builds_for_the_batches_that_are_served(tmp_path: Path) -> None
     }
 
 
+def test_a_model_of_a_fixed_batch_needs_no_profile(tmp_path: Path) -> None:
+    parameters = {"executionProvider": "TensorRT"}
+    request = a_model_request(saved(an_mlp(4), tmp_path), parameters, request_batch=4)
+    model = load_model(request)
+    _, options = provider_settings(Variant.of(request, model), model.interface)[0]
+    assert not [name for name in options if "profile" in name]
+
+
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [

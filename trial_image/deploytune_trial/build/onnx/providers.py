@@ -141,16 +141,15 @@ def _cuda_options(variant: Variant, _: ModelInterface) -> Options:
 
 
 def _tensorrt_options(variant: Variant, interface: ModelInterface) -> Options:
-    smallest, fastest, largest = variant.batches
     options = {
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": ENGINES_FOLDER,
         "trt_timing_cache_enable": "1",
         "trt_timing_cache_path": ENGINES_FOLDER,
-        "trt_profile_min_shapes": _shapes(interface, smallest),
-        "trt_profile_opt_shapes": _shapes(interface, fastest),
-        "trt_profile_max_shapes": _shapes(interface, largest),
     }
+    if interface.batched:  # profiles are of open axes, and the workload closes all others
+        for place, batch in zip(("min", "opt", "max"), variant.batches, strict=True):
+            options[f"trt_profile_{place}_shapes"] = _shapes(interface, batch)
     if variant.precision in _PRECISION_FLAGS:
         options[_PRECISION_FLAGS[variant.precision]] = "1"
     if "engineOptimizationLevel" in variant.options:
