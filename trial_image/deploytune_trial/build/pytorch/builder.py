@@ -1,10 +1,12 @@
 """Build a torch variant: weights in the precision asked for, proved by the served model's runner.
 
 A compiled variant takes the compiler's results along, so that serving it does not compile again.
+One that is compiled ahead of time is exported first, its batch axis open, and is one package.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,25 +16,38 @@ import torch
 
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.build.device_needs import check_device
+from deploytune_trial.build.pytorch.compilers import check_compiler
 from deploytune_trial.build.variants import Variant, common_settings
 from deploytune_trial.failures import crashed, failing_as, missing_dependency
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.probing import synthetic_samples
 from deploytune_trial.triton.served_model.torch_runner import (
+    AHEAD,
     COMPILED_FILE,
     FLOATS,
+    PACKAGE_FILE,
     WEIGHTS_FILE,
     Runner,
+    tensors_of,
 )
+
+_FILES = (WEIGHTS_FILE, COMPILED_FILE, PACKAGE_FILE)
 
 
 def build_pytorch(variant: Variant, model: LoadedModel, folder: Path) -> Artefact:
     """Build one variant of a torch module into `folder`.
 
     Raises:
-        TrialFailure: Crashed/BuildFailed or Crashed/Unsupported, or torchao is missing.
+        TrialFailure: Crashed/BuildFailed or Crashed/Unsupported; Misconfigured, torchao or a
+            compiler is missing; Infrastructure, a device that was promised is not there.
     """
     assert model.python_function is not None
+    device = "cuda" if variant.accelerators > 0 else "cpu"
+    if device == "cuda":
+        check_device(variant, "backend", variant.backend)
+    if variant.text("compile") != "Eager":
+        check_compiler(device, variant.text("compile"))
     module = model.python_function().eval()
     _CONVERSIONS[variant.precision](module)
     weights = module.state_dict()
@@ -40,20 +55,25 @@ def build_pytorch(variant: Variant, model: LoadedModel, folder: Path) -> Artefac
         raise crashed(
             Cause.UNSUPPORTED, f"the model has nothing that {variant.precision} would change"
         )
-    torch.save(weights, folder / WEIGHTS_FILE)
     settings = {
         **common_settings(variant, model.interface),
         "source": model.source,
         "python_path": python_path(),
         "compile": variant.text("compile"),
+        "device": device,
     }
-    how = variant.text("compile")
-    with failing_as(Cause.UNSUPPORTED, f"{variant.precision} of {model.name}, {how}"):
+    with failing_as(
+        Cause.UNSUPPORTED, f"{variant.precision} of {model.name}, {variant.text('compile')}"
+    ):
+        if variant.text("compile") == AHEAD:
+            _package(module.to(device), folder, device, model, variant)
+        else:
+            torch.save(weights, folder / WEIGHTS_FILE)
         _prove(folder, settings, model, variant)
-    names = [name for name in (WEIGHTS_FILE, COMPILED_FILE) if (folder / name).exists()]
+    names = [name for name in _FILES if (folder / name).exists()]
     files = {name: folder / name for name in names}
     size = sum(path.stat().st_size for path in files.values())
-    facts = {"provider": "torch", "torchVersion": torch.__version__}
+    facts = {"provider": "torch", "torchVersion": torch.__version__, "device": device}
     return Artefact(variant.backend, files, settings, model.interface, size, facts)
 
 
@@ -65,6 +85,20 @@ def python_path() -> list[str]:
     own = (sys.prefix, sys.base_prefix)
     paths = [str(Path(path).absolute()) for path in sys.path]  # "" is the working folder
     return [path for path in paths if not path.startswith(own)]
+
+
+def _package(module: Any, folder: Path, device: str, model: LoadedModel, variant: Variant) -> None:
+    """Export a module for every batch that is served, and compile it into one package."""
+    from torch._inductor import aoti_compile_and_package  # takes seconds to import
+
+    # Beside the package, instead of a folder that outlives the trial.
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "compile_cache")
+    samples = synthetic_samples(model.interface.inputs, variant.proof_batch)
+    arguments = tensors_of(list(samples.values()), FLOATS.get(variant.precision), device)
+    open_batch = tuple({0: torch.export.Dim.AUTO} for _ in arguments)
+    with torch.no_grad():
+        exported = torch.export.export(module, arguments, dynamic_shapes=open_batch)
+        aoti_compile_and_package(exported, package_path=str(folder / PACKAGE_FILE))
 
 
 def _prove(folder: Path, settings: dict[str, Any], model: LoadedModel, variant: Variant) -> None:
