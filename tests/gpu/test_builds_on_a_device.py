@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def built(source: str, folder: Path, parameters: dict[str, Any], **workload: Any) -> Artefact:
     request = a_model_request(source, parameters, **workload)
-    request = request.replace(resources=Resources(accelerators=1))
+    request = request.replace(resources=Resources(accelerators={"nvidia.com/gpu": 1}))
     return build(request, load_model(request), folder)
 
 

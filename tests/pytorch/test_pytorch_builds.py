@@ -232,7 +232,9 @@ def test_a_module_is_compiled_ahead_of_time_for_every_batch(folder: Path) -> Non
 def test_a_module_for_a_device_that_is_not_there_is_the_nodes_fault(folder: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a device")
-    request = requested("build_mlp").replace(resources=Resources(accelerators=1))
+    request = requested("build_mlp").replace(
+        resources=Resources(accelerators={"nvidia.com/gpu": 1})
+    )
     with pytest.raises(
         TrialFailure, match="no CUDA device is found, the pool asks for 1"
     ) as raised:

@@ -6,10 +6,9 @@ promised and is not there is the node's fault, one that nobody asked for the use
 
 from __future__ import annotations
 
-from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.build.variants import Variant
 from deploytune_trial.devices.driver import visible_cuda_devices
-from deploytune_trial.failures import TrialFailure, bad_parameter
+from deploytune_trial.failures import TrialFailure, bad_parameter, hardware_fault
 
 
 def check_device(variant: Variant, parameter: str, value: str) -> None:
@@ -28,7 +27,6 @@ def why_no_device(visible: int, promised: int, parameter: str, value: str) -> Tr
     if visible > 0:
         return None
     if promised > 0:
-        message = f"no CUDA device is found, the pool asks for {promised}"
-        return TrialFailure(OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT, message)
+        return hardware_fault(f"no CUDA device is found, the pool asks for {promised}")
     rule = "needs a CUDA device, none is found: give the pool resources.accelerators"
     return bad_parameter(parameter, rule, value)

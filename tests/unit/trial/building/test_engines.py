@@ -219,10 +219,10 @@ def test_a_triton_without_a_backend_for_engines_is_misconfigured() -> None:
 @pytest.mark.skipif(visible_cuda_devices() > 0, reason="there is a device")
 @pytest.mark.parametrize(
     ("accelerators", "outcome"),
-    [(None, OutcomeKind.MISCONFIGURED), (1, OutcomeKind.INFRASTRUCTURE)],
+    [({}, OutcomeKind.MISCONFIGURED), ({"nvidia.com/gpu": 1}, OutcomeKind.INFRASTRUCTURE)],
 )
 def test_no_engine_is_built_without_a_device(
-    tmp_path: Path, accelerators: int | None, outcome: OutcomeKind
+    tmp_path: Path, accelerators: dict[str, int], outcome: OutcomeKind
 ) -> None:
     request = a_model_request(saved(an_mlp(), tmp_path), {"backend": "tensorrt"})
     request = request.replace(resources=Resources(accelerators=accelerators))

@@ -36,7 +36,9 @@ CPU, CUDA, TENSORRT = (
 def a_variant(folder: Path, parameters: dict[str, Any], accelerators: int = 0) -> Variant:
     request = a_model_request(saved(an_mlp(), folder), parameters)
     if accelerators:
-        request = request.replace(resources=Resources(accelerators=accelerators))
+        request = request.replace(
+            resources=Resources(accelerators={"nvidia.com/gpu": accelerators})
+        )
     return Variant.of(request, load_model(request))
 
 
@@ -124,7 +126,9 @@ def test_the_pool_decides_where_no_provider_is_named(
 def refusal(folder: Path, parameters: dict[str, Any], accelerators: int = 0) -> TrialFailure:
     request = a_model_request(saved(an_mlp(), folder), parameters)
     if accelerators:
-        request = request.replace(resources=Resources(accelerators=accelerators))
+        request = request.replace(
+            resources=Resources(accelerators={"nvidia.com/gpu": accelerators})
+        )
     made = folder / "build"
     made.mkdir()
     with pytest.raises(TrialFailure) as raised:

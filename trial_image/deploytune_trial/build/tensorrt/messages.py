@@ -1,7 +1,7 @@
 """What TensorRT's logger and parser say, as the outcome of a build.
 
-TensorRT returns nothing and logs why. The parser has codes; the builder only has words, of which
-these are stable over versions. The first rule that knows a line decides, lines in their order.
+TensorRT returns nothing and logs why. The parser has codes; the builder only has words. What all
+libraries of NVIDIA say is read as anywhere in a trial, the rest by what only TensorRT says.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune_trial.error_texts import Meaning, meaning_of
 from deploytune_trial.failures import TrialFailure, crashed
 
 _LONGEST = 400
@@ -24,30 +25,23 @@ class ParserError:
     words: str
 
 
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|OutOfMemory|cudaErrorMemoryAllocation|insufficient memory|"
-    r"Cuda Runtime \(2\)|Requested size was|MEM_ALLOC_FAILED",
-    re.IGNORECASE,
-)
+_MEMORY = re.compile(r"Requested size was|MEM_ALLOC_FAILED")
 _UNSUPPORTED = re.compile(
     r"UNSUPPORTED_|No importer registered|not supported|unsupported|"
     r"could not find any implementation for node|plugin not found",
     re.IGNORECASE,
 )
-_DRIVER = re.compile(
-    r"driver version is insufficient|CUDA driver.*(old|insufficient)", re.IGNORECASE
+_OWN = (
+    (_MEMORY, Meaning(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY)),
+    (_UNSUPPORTED, Meaning(OutcomeKind.CRASHED, Cause.UNSUPPORTED)),
 )
-_DEVICE = re.compile(
-    r"uncorrectable ECC|cudaErrorECCUncorrectable|device-side.*lost|no CUDA-capable device|"
-    r"GPU has fallen off",
-    re.IGNORECASE,
+_RANKS = (
+    Cause.HARDWARE_FAULT,
+    Cause.MISSING_DEPENDENCY,
+    Cause.OUT_OF_MEMORY,
+    Cause.UNSUPPORTED,
 )
-_RULES = (
-    (_DEVICE, OutcomeKind.INFRASTRUCTURE, Cause.HARDWARE_FAULT),
-    (_DRIVER, OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY),
-    (_OUT_OF_MEMORY, OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY),
-    (_UNSUPPORTED, OutcomeKind.CRASHED, Cause.UNSUPPORTED),
-)
+"""The first that hits counts: a node has no kernel where there is no memory for one."""
 
 
 def failure_of_parser(errors: Sequence[ParserError]) -> TrialFailure:
@@ -62,12 +56,18 @@ def failure_of_builder(errors: Sequence[str]) -> TrialFailure:
 
 
 def _failure(who: str, lines: Sequence[str]) -> TrialFailure:
-    for pattern, outcome, cause in _RULES:
-        told = next((line for line in lines if pattern.search(line)), None)
-        if told is not None:
-            return TrialFailure(outcome, cause, f"{who}: {_one_line(told)}")
+    meanings = [(line, meaning) for line in lines if (meaning := _meaning_of(line)) is not None]
+    for cause in _RANKS:
+        for line, meaning in meanings:
+            if meaning.cause is cause:
+                return TrialFailure(meaning.outcome, cause, f"{who}: {_one_line(line)}")
     told = lines[0] if lines else "it made no engine and gave no reason"
     return crashed(Cause.BUILD_FAILED, f"{who}: {_one_line(told)}")
+
+
+def _meaning_of(line: str) -> Meaning | None:
+    own = (meaning for pattern, meaning in _OWN if pattern.search(line))
+    return meaning_of(line) or next(own, None)
 
 
 def _one_line(text: str) -> str:
