@@ -41,6 +41,7 @@ class TrialProcess:
         self.request: dict[str, Any] = {}
         self.variables: dict[str, str] = {}
         self.launcher: list[str] = []
+        self.patience_seconds = PATIENCE_SECONDS
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -74,7 +75,7 @@ class TrialProcess:
 
     def report(self) -> TrialReport:
         """Wait for its end and return its report."""
-        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
+        _, errors = self.process.communicate(timeout=self.patience_seconds)
         assert self.process.returncode == 0, errors
         message = decode_message(self.termination_log.read_bytes())
         assert isinstance(message, TrialReport)
