@@ -43,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--liveness", metavar="URL", help="serve liveness there: http://ADDRESS:PORT/PATH"
     )
+    parser.add_argument(
+        "--metrics",
+        metavar="URL",
+        help="serve metrics for Prometheus there: http://ADDRESS:PORT/PATH",
+    )
     parser.add_argument("--log-level", choices=_LEVELS, default="info")
     parser.add_argument(
         "--release-pods",
@@ -65,6 +70,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
         kubeconfig=options.kubeconfig,
         context=options.context,
         liveness=options.liveness,
+        metrics=options.metrics,
     )
     if options.release_pods:
         print(f"{asyncio.run(release_everything(operator_options))} Pods released")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -21,10 +21,14 @@ _MOST_DOUBLINGS = 16
 
 
 class Agenda(Generic[Key]):
-    """The keys to be worked on; every method is given the present moment in seconds."""
+    """The keys to be worked on; every method is given the present moment in seconds.
 
-    def __init__(self) -> None:
-        self._ready: deque[Key] = deque()
+    For how many seconds each key that is taken up was ready goes to `waited`.
+    """
+
+    def __init__(self, waited: Callable[[float], object] = float) -> None:
+        self._waited = waited
+        self._ready: deque[tuple[Key, float]] = deque()
         self._waiting: set[Key] = set()
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
@@ -47,10 +51,16 @@ class Agenda(Generic[Key]):
         self._wake(now)
         if not self._ready:
             return None
-        key = self._ready.popleft()
+        key, since = self._ready.popleft()
         self._waiting.discard(key)
         self._at_work.add(key)
+        self._waited(now - since)
         return key
+
+    @property
+    def ready(self) -> int:
+        """How many keys wait for a worker."""
+        return len(self._ready)
 
     def done(self, key: Key, now: float, again_after_seconds: float | None = None) -> None:
         """Say that the work on a key is done, and when it is to be done again if nothing comes."""
@@ -89,7 +99,7 @@ class Agenda(Generic[Key]):
             return
         del self._due[key]
         self._waiting.add(key)
-        self._ready.append(key)
+        self._ready.append((key, now))
 
     def _wake(self, now: float) -> None:
         due = self.next_due()

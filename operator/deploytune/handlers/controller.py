@@ -15,7 +15,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from time import perf_counter
 
 from deploytune.api.rules import check_cluster, check_stock_trial, check_tuning
 from deploytune.api.stock_combinations import without_refused
@@ -27,6 +29,7 @@ from deploytune.handlers.keys import TuningKey
 from deploytune.handlers.letting_go import end_all, let_go, let_go_of_recorded
 from deploytune.handlers.narration import narrate
 from deploytune.handlers.sweep import release_orphans
+from deploytune.handlers.telemetry import Telemetry, kind_of_failure
 from deploytune.handlers.telling import tell
 from deploytune.observability.logs import about
 from deploytune.runtime.kube.adapter import KubeOptions, KubeRuntime
@@ -52,9 +55,17 @@ _log = logging.getLogger(__name__)
 class Controller:
     """Reconciles tunings; the queue sees to it that each is in one pair of hands."""
 
-    def __init__(self, api: ApiServer, options: KubeOptions, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        options: KubeOptions,
+        clock: Callable[[], datetime],
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._api = api
-        self._options = options
+        self._telemetry = telemetry or Telemetry()
+        self._metrics, self._census = self._telemetry.metrics, self._telemetry.census
+        self._options = replace(options, trial_written=self._metrics.trial_written)
         self._clock = clock
         self._failures = Failures(api, clock)
         self._memories: dict[TuningKey, tuple[str | None, TuningMemory]] = {}
@@ -75,20 +86,24 @@ class Controller:
         Raises:
             Exception: whatever went wrong, once it is told; the tuning is to be tried again.
         """
+        began = perf_counter()
         try:
             after_seconds = await self._until_no_conflict(key)
         except ClusterError as error:
             _log.warning("put off: %s", error, extra=about(*key))
-            await self._failed(key, error)
+            await self._failed(key, error, perf_counter() - began)
             raise
         except Exception as error:
             _log.exception("the pass failed", extra=about(*key))
-            await self._failed(key, error)
+            await self._failed(key, error, perf_counter() - began)
             raise
+        self._metrics.passed("done", perf_counter() - began)
         self._failures.over(key)
         return after_seconds
 
-    async def _failed(self, key: TuningKey, error: Exception) -> None:
+    async def _failed(self, key: TuningKey, error: Exception, seconds: float) -> None:
+        self._metrics.passed("failed", seconds)
+        self._metrics.failed(kind_of_failure(error))
         self.forget(key)
         if not isinstance(error, _PASSING):
             await self._failures.tell(key, error)
@@ -108,14 +123,17 @@ class Controller:
             await release_orphans(self._api, key.namespace, key.name)
             return None
         if is_finished(found):
-            return await self._finished(key, found)
+            after_seconds = await self._finished(key, found)
+            self._census.note_end(key)
+            return after_seconds
         try:
             tuning = read_tuning(found)
             self._check(key, tuning)
         except InvalidTuningError as error:
             if found.get("status", {}).get("trials"):  # what it ran under another version stays
                 raise
-            await self._failures.refuse(found, error)
+            refused = await self._failures.refuse(found, error)
+            self._metrics.tuning_written(key.namespace, None, refused)
             return _AT_ONCE
         runs_stock_trial = tuning.spec.trial.image is None
         return await self._pass(key, without_refused(tuning) if runs_stock_trial else tuning)
@@ -148,7 +166,7 @@ class Controller:
             await release_orphans(self._api, key.namespace, key.name)
         runtime, retention = self._runtime(key, tuning), tuning.spec.trial.pod_retention
         try:
-            decision = await run_pass(runtime)
+            decision = await run_pass(runtime, timer=self._metrics.decided)
         except _PASSING:
             raise
         except Exception:
@@ -158,7 +176,9 @@ class Controller:
                 await let_go_of_recorded(self._api, runtime, retention)
             raise
         narrate(key, decision)
+        self._census.note(key, decision.status, decision.trials)
         if decision.status_changed:
+            self._metrics.tuning_written(key.namespace, tuning.status, decision.status)
             await tell(self._api, metadata, tuning.status, decision.status, self._clock())
         await let_go(self._api, runtime.listed_pods, decision.trials, retention)
         if decision.is_finished or runtime.was_refused:
@@ -175,3 +195,4 @@ class Controller:
     def _drop(self, key: TuningKey) -> None:
         self._memories.pop(key, None)
         self._accepted.pop(key, None)
+        self._census.drop(key)

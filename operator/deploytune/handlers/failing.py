@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from deploytune.api.field_errors import read_as
-from deploytune.api.tuning import Metadata
+from deploytune.api.tuning import Metadata, TuningStatus
 from deploytune.contract.errors import ClusterError, InvalidTuningError
 from deploytune.handlers.endings import is_finished
 from deploytune.handlers.keys import TuningKey
@@ -48,8 +48,8 @@ class Failures:
         """Note that a tuning was worked on without a failure."""
         self._in_a_row.pop(key, None)
 
-    async def refuse(self, found: Json, error: InvalidTuningError) -> None:
-        """End a tuning whose spec breaks a rule.
+    async def refuse(self, found: Json, error: InvalidTuningError) -> TuningStatus:
+        """End a tuning whose spec breaks a rule, and return the status that says so.
 
         Raises:
             ConflictError: the tuning has changed since it was read.
@@ -57,6 +57,7 @@ class Failures:
         metadata, before, now = _metadata(found), read_status(found), self._clock()
         after = refused_spec(before, error, metadata.generation, now)
         await write_and_tell(self._api, metadata, before, after, now)
+        return after
 
     async def tell(self, key: TuningKey, error: Exception) -> None:
         """Say in the status that a pass has failed, if it is worth saying; best effort."""

@@ -26,10 +26,13 @@ from deploytune.handlers.controller import Controller
 from deploytune.handlers.heartbeat import beat_for_ever
 from deploytune.handlers.keys import TuningKey
 from deploytune.handlers.kopf_handlers import Listener, handlers_for
-from deploytune.handlers.liveness import Hearing, serving_liveness
+from deploytune.handlers.liveness import Hearing, liveness
 from deploytune.handlers.login import add_login
 from deploytune.handlers.queue import WorkQueue
+from deploytune.handlers.scraping import scraping
+from deploytune.handlers.serving import Endpoint, serving
 from deploytune.handlers.sweep import EVERYWHERE, release_all, sweep_for_ever
+from deploytune.handlers.telemetry import Telemetry
 from deploytune.handlers.watch import Watch
 from deploytune.runtime.kube.adapter import KubeOptions
 from deploytune.runtime.kube.api_server import ApiServer
@@ -59,6 +62,7 @@ class OperatorOptions:
     kubeconfig: Path | None = None
     context: str | None = None
     liveness: str | None = None
+    metrics: str | None = None
     heartbeat_seconds: float = 30.0
     workers: int = 16
 
@@ -66,6 +70,14 @@ class OperatorOptions:
     def scopes(self) -> Sequence[str | None]:
         """What is listed: each namespace, or all at once."""
         return self.namespaces or EVERYWHERE
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """The signs of life and of work that the endpoints show."""
+
+    hearing: Hearing
+    telemetry: Telemetry
 
 
 class End(Enum):
@@ -87,18 +99,27 @@ async def run_operator(options: OperatorOptions) -> End:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.set_default_executor(ThreadPoolExecutor(_DECIDING_THREADS, "deciding"))
-    hearing = Hearing()
+    hearing, telemetry = Hearing(), Telemetry()
 
-    def answered(_verb: str, code: int | None) -> None:
+    def answered(verb: str, code: int | None) -> None:
+        telemetry.metrics.requested(verb, code)
         if code is not None:
             hearing.heard()
 
     async with (
         connect(options.kubeconfig, options.context, observer=answered) as api,
-        serving_liveness(options.liveness, hearing),
+        serving(_endpoints(options, hearing, telemetry)),
     ):
         await check_access(api, options.scopes, options.lease_namespace)
-        return await _lead(api, options, hearing, stopped)
+        return await _lead(api, options, _Signs(hearing, telemetry), stopped)
+
+
+def _endpoints(options: OperatorOptions, hearing: Hearing, telemetry: Telemetry) -> list[Endpoint]:
+    wanted = (
+        ("--liveness", options.liveness, liveness(hearing)),
+        ("--metrics", options.metrics, scraping(telemetry.metrics.registry)),
+    )
+    return [Endpoint(flag, url, answer) for flag, url, answer in wanted if url is not None]
 
 
 async def release_everything(options: OperatorOptions) -> int:
@@ -112,7 +133,7 @@ async def release_everything(options: OperatorOptions) -> int:
 
 
 async def _lead(
-    api: ApiServer, options: OperatorOptions, hearing: Hearing, stopped: asyncio.Event
+    api: ApiServer, options: OperatorOptions, signs: _Signs, stopped: asyncio.Event
 ) -> End:
     """Wait for the Lease, work while it is held, and give it back."""
     lease = Lease(
@@ -126,7 +147,7 @@ async def _lead(
     async with AsyncExitStack() as held:
         if await _ends_before(stopped, held.enter_async_context(lease)):
             try:
-                await _work(api, options, lease, hearing, stopped)
+                await _work(api, options, lease, signs, stopped)
             except* LeaseLostError as lost:
                 _log.error("%s", lost.exceptions[0])
                 end = End.LEASE_LOST
@@ -137,7 +158,7 @@ async def _work(
     api: ApiServer,
     options: OperatorOptions,
     lease: Lease,
-    hearing: Hearing,
+    signs: _Signs,
     stopped: asyncio.Event,
 ) -> None:
     """Reconcile tunings until stopped, then finish what is in hand.
@@ -146,12 +167,16 @@ async def _work(
         ExceptionGroup: the Lease is lost, or one of the tasks has failed.
     """
     guarded = api.guarded_by(lambda: lease.is_held)
-    controller = Controller(guarded, KubeOptions(PodOptions(options.trial_image)), _now)
-    queue = WorkQueue(controller.reconcile, options.workers)
+    telemetry = signs.telemetry
+    pods = KubeOptions(PodOptions(options.trial_image))
+    controller = Controller(guarded, pods, _now, telemetry)
+    queue = WorkQueue(controller.reconcile, options.workers, telemetry.metrics.waited)
+    telemetry.census.queue_depth = lambda: queue.depth
+    telemetry.census.is_leading = lambda: lease.is_held
     beat = beat_for_ever(
         guarded, options.scopes, options.heartbeat_seconds, queue.add, controller.known
     )
-    with _watching(options, controller, queue, hearing):
+    with _watching(options, controller, queue, signs.hearing):
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(queue.run())
             others = [

@@ -24,12 +24,17 @@ _log = logging.getLogger(__name__)
 
 
 class WorkQueue(Generic[Key]):
-    """A queue of keys and its workers; to be used on one event loop."""
+    """A queue of keys and its workers; to be used on one event loop.
 
-    def __init__(self, work: Work[Key], workers: int) -> None:
+    For how many seconds each key waited for a worker goes to `waited`.
+    """
+
+    def __init__(
+        self, work: Work[Key], workers: int, waited: Callable[[float], object] = float
+    ) -> None:
         self._work = work
         self._workers = workers
-        self._agenda: Agenda[Key] = Agenda()
+        self._agenda: Agenda[Key] = Agenda(waited)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._is_stopped = False
@@ -38,6 +43,11 @@ class WorkQueue(Generic[Key]):
         """Have a key worked on, after so many seconds at the latest."""
         self._agenda.add(key, _now(), after_seconds)
         self._changed.set()
+
+    @property
+    def depth(self) -> int:
+        """How many keys wait for a worker."""
+        return self._agenda.ready
 
     def stop(self) -> None:
         """Take up no further key; `run` returns when the work in hand is done."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 
 from deploytune.api.tuning import TuningStatus
 from deploytune.runtime.port import Runtime
@@ -18,13 +19,20 @@ from deploytune.state.world import World
 Observer = Callable[[World, Decision], None]
 """Told of every pass after it was performed; it may show, and changes nothing."""
 
+Timer = Callable[[Decision, float], None]
+"""Told of every decision and of the seconds it took, before it is performed."""
+
 HEARTBEAT_SECONDS = 10.0
 
 
-async def run_pass(runtime: Runtime, observer: Observer | None = None) -> Decision:
+async def run_pass(
+    runtime: Runtime, observer: Observer | None = None, timer: Timer | None = None
+) -> Decision:
     """Make one pass and return what was decided and done."""
     world = await runtime.gather()
-    decision = await asyncio.to_thread(_decide, world)  # a proposal may fit a model
+    decision, seconds = await asyncio.to_thread(_decide, world)  # a proposal may fit a model
+    if timer is not None:
+        timer(decision, seconds)
     await _perform(runtime, decision)
     if observer is not None:
         observer(world, decision)
@@ -46,11 +54,14 @@ async def run_until_finished(
         await runtime.wait_for_change(pause)
 
 
-def _decide(world: World) -> Decision:
+def _decide(world: World) -> tuple[Decision, float]:
+    """Return the decision and the seconds that it took."""
+    began = perf_counter()
     try:
-        return decide(world)
+        decision = decide(world)
     except StopIteration as error:  # a future does not take it: the pass would never end
         raise RuntimeError("a decision ran out of an iterator") from error
+    return decision, perf_counter() - began
 
 
 async def _perform(runtime: Runtime, decision: Decision) -> None:

@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 
 from deploytune.contract.errors import MachineError
-from deploytune.handlers.liveness import LONGEST_SILENCE_SECONDS, Hearing, serving_liveness
+from deploytune.handlers.liveness import LONGEST_SILENCE_SECONDS, Hearing, liveness
+from deploytune.handlers.serving import Endpoint, serving
 
 
 class AgedHearing(Hearing):
@@ -45,15 +46,19 @@ async def test_hearing_of_the_cluster_again_revives_it(unused_tcp_port: int) -> 
 )
 async def test_an_address_that_cannot_be_served_is_one_clear_line(url: str) -> None:
     with pytest.raises(MachineError, match=f"--liveness: .*{url}"):
-        async with serving_liveness(url, Hearing()):
+        async with serving([an_endpoint(url, Hearing())]):
             pass
+
+
+def an_endpoint(url: str, hearing: Hearing) -> Endpoint:
+    return Endpoint("--liveness", url, liveness(hearing))
 
 
 async def status_of(hearing: Hearing, port: int) -> int:
     url = f"http://127.0.0.1:{port}/healthz"
     async with (
         asyncio.timeout(10),
-        serving_liveness(url, hearing),
+        serving([an_endpoint(url, hearing)]),
         aiohttp.ClientSession() as session,
         session.get(url) as answer,
     ):

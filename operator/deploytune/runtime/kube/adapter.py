@@ -10,7 +10,7 @@ again on what there is then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,12 +45,17 @@ from deploytune.state.world import Attempt, World
 _UNFINISHED = "status.outcome="  # an absent value is matched as an empty one
 
 
+TrialObserver = Callable[[TuningTrial | None, TuningTrial], None]
+"""Told of every trial status that was written: the trial before, if it was listed, and after."""
+
+
 @dataclass(frozen=True)
 class KubeOptions:
     """What the operator's installation decides, the same for all tunings."""
 
     pods: PodOptions
     poll_seconds: float = 1.0
+    trial_written: TrialObserver | None = None
 
 
 class KubeRuntime:
@@ -121,9 +126,11 @@ class KubeRuntime:
         """
         body = build_status(trial.metadata, trial.status)
         document = await self._api.apply(TRIALS, self._namespace, body, "status")
-        written = read_trial(document, self._tuning)
+        before, written = self._trials.get(trial.spec.index), read_trial(document, self._tuning)
         self._trials[trial.spec.index] = written
         self._memory.add(written)
+        if self._options.trial_written is not None:
+            self._options.trial_written(before, written)
 
     async def start_attempt(self, request: TrialRequest) -> None:
         """Create the Pod of an attempt; a refusal by quota or admission is remembered.
