@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from clusters.nodes import POOL_LABEL
 from clusters.stages import RUNS_FOR
 from clusters.waiting import eventually
 
-from deploytune.api.rbac import Installation, operator_objects
+from deploytune.api.rbac import Installation, operator_objects, release_objects
 from deploytune.state.pods.labels import RESULT_FINALIZER
 
 LEASE = "deploytune-operator"
@@ -123,11 +123,30 @@ def an_operator_as(
 
 def an_account(cluster: Access, folder: Path, installation: Installation) -> Access:
     """Make a service account with exactly the rights of an operator."""
-    by_namespace: dict[str, list[dict[str, Any]]] = {}
-    for each in operator_objects(installation):
+    return _account_of(cluster, folder, installation, operator_objects(installation))
+
+
+def release_pods(
+    cluster: Access, folder: Path, home: str, *watched: str
+) -> subprocess.CompletedProcess[str]:
+    """Clean up after an operator whose Lease is in `home`, with the rights for that and no more."""
+    installation = Installation("release", home, watched)
+    access = _account_of(cluster, folder, installation, release_objects(installation))
+    namespaces = [word for namespace in watched for word in ("--namespace", namespace)]
+    return run_to_its_end(access, "--release-pods", "--lease-namespace", home, *namespaces)
+
+
+def _account_of(
+    cluster: Access,
+    folder: Path,
+    installation: Installation,
+    objects: Iterable[Mapping[str, Any]],
+) -> Access:
+    by_namespace: dict[str, list[Mapping[str, Any]]] = {}
+    for each in objects:
         by_namespace.setdefault(each["metadata"].get("namespace", "default"), []).append(each)
-    for namespace, objects in by_namespace.items():
-        cluster.kubectl.within(namespace).apply(*objects)
+    for namespace, together in by_namespace.items():
+        cluster.kubectl.within(namespace).apply(*together)
     return cluster.as_service_account(installation.namespace, installation.name, folder)
 
 

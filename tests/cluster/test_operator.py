@@ -26,6 +26,7 @@ from operator_processes import (
     an_operator,
     condition,
     held_pods,
+    release_pods,
     run_to_its_end,
     running_pods,
     until_finished,
@@ -271,16 +272,21 @@ def test_a_namespace_deleted_amid_a_trial_is_gone(
 
 
 def test_an_uninstalled_operator_leaves_nothing_that_hangs(
-    cluster: Access, namespace: Namespace, kubectl: Kubectl, operator: OperatorProcess
+    cluster: Access,
+    namespace: Namespace,
+    kubectl: Kubectl,
+    operator: OperatorProcess,
+    tmp_path: Path,
 ) -> None:
     kubectl.apply(a_document(runs_for=FOR_EVER))
     until_running(kubectl)
     operator.stop()
 
-    released = run_to_its_end(operator.access, "--namespace", namespace.name, "--release-pods")
+    released = release_pods(cluster, tmp_path, namespace.name, namespace.name)
 
     assert (0, "1 Pods released") == (released.returncode, released.stdout.strip())
     assert [] == held_pods(kubectl)
+    assert kubectl.get("lease", LEASE) is None
     cluster.kubectl.run("delete", "namespace", namespace.name, "--wait=false")
     eventually(lambda: cluster.kubectl.get("namespace", namespace.name) is None, "its end")
 

@@ -22,7 +22,7 @@ from node.operating import (
     until_finished,
     until_gone,
 )
-from operator_processes import condition, held_pods, run_to_its_end
+from operator_processes import condition, held_pods, release_pods
 
 KINDS = ("pods", "tuningtrials", "deploymenttunings")
 
@@ -96,7 +96,7 @@ def test_a_suspended_tuning_frees_its_pool_and_resumed_runs_the_interrupted_tria
 
 
 def test_an_operator_that_was_killed_and_uninstalled_leaves_nothing_that_hangs(
-    operated: Operated,
+    operated: Operated, tmp_path: Path
 ) -> None:
     """One tuning is deleted while its Pod is still held, the other after the finalizers went."""
     first, second = operated.namespaces
@@ -107,8 +107,8 @@ def test_an_operator_that_was_killed_and_uninstalled_leaves_nothing_that_hangs(
     until_gone(first, "tuningtrials", "deploymenttunings")
     assert ["tune-0-0"] == held_pods(first)
 
-    names = [word for each in operated.namespaces for word in ("--namespace", each.namespace)]
-    released = run_to_its_end(operated.operator.access, "--release-pods", *names)
+    names = [each.namespace for each in operated.namespaces]
+    released = release_pods(operated.nodes.control_plane.access, tmp_path, names[0], *names)
     second.run("delete", "deploymenttuning", "tune", "--wait=false")
 
     assert (0, "2 Pods released\n") == (released.returncode, released.stdout)

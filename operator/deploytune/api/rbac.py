@@ -11,6 +11,8 @@
     Leases               get, list, create, update         its own namespace
     Nodes                get: what devices they have       the cluster; optional
 
+What cleans up after it may read and patch Pods there, and delete the Lease.
+
 No Secrets, no exec, no other kinds. Without a list of namespaces all but the last is a ClusterRole.
 People get `view` and `edit` through Kubernetes' own aggregated roles; trials are the operator's
 record, so nobody else is given the right to write them.
@@ -68,6 +70,12 @@ LEASE_PERMISSIONS = (
 NODE_PERMISSIONS = (Permission("", ("nodes",), ("get",)),)
 """Optional, and of the whole cluster: without it nothing is known of the nodes' devices."""
 
+POD_RELEASE_PERMISSIONS = (Permission("", ("pods",), ("get", "list", "patch")),)
+"""Of what lets go of trial Pods when the operator is gone, where it worked."""
+
+LEASE_RELEASE_PERMISSIONS = (Permission("coordination.k8s.io", ("leases",), ("delete",)),)
+"""Of the same, in the operator's own namespace."""
+
 VIEW_PERMISSIONS = (Permission(GROUP, ("deploymenttunings", "tuningtrials"), _READ),)
 EDIT_PERMISSIONS = (
     Permission(
@@ -94,17 +102,14 @@ class Installation:
 
 def operator_objects(installation: Installation) -> Iterator[Object]:
     """Yield the operator's service account, and the roles bound to it."""
-    name = installation.name
-    yield {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": installation.namespace},
-    }
-    for namespace in installation.watched or (None,):
-        yield from _granted(installation, name, TUNING_PERMISSIONS, namespace)
-    yield from _granted(installation, f"{name}-lease", LEASE_PERMISSIONS, installation.namespace)
+    yield from _account_objects(installation, TUNING_PERMISSIONS, LEASE_PERMISSIONS)
     if installation.reads_nodes:
-        yield from _granted(installation, f"{name}-nodes", NODE_PERMISSIONS, None)
+        yield from _granted(installation, f"{installation.name}-nodes", NODE_PERMISSIONS, None)
+
+
+def release_objects(installation: Installation) -> Iterator[Object]:
+    """Yield the same for what cleans up after an operator; `name` is its account's own."""
+    yield from _account_objects(installation, POD_RELEASE_PERMISSIONS, LEASE_RELEASE_PERMISSIONS)
 
 
 def user_objects(name: str) -> Iterator[Object]:
@@ -120,6 +125,21 @@ def user_objects(name: str) -> Iterator[Object]:
 def _roles_that_include(kind: str) -> Sequence[str]:
     roles = ("view", "edit", "admin")
     return roles[roles.index(kind) :]
+
+
+def _account_objects(
+    installation: Installation, there: Sequence[Permission], at_home: Sequence[Permission]
+) -> Iterator[Object]:
+    """Yield an account and its roles: where tunings are watched, and in its own namespace."""
+    name = installation.name
+    yield {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": installation.namespace},
+    }
+    for namespace in installation.watched or (None,):
+        yield from _granted(installation, name, there, namespace)
+    yield from _granted(installation, f"{name}-lease", at_home, installation.namespace)
 
 
 def _granted(

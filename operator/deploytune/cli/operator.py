@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the Lease is; default: the operator's own namespace, or `default`",
     )
     parser.add_argument(
+        "--lease-name",
+        default="deploytune-operator",
+        metavar="NAME",
+        help="of operators with the same Lease one works, the others wait; default: %(default)s",
+    )
+    parser.add_argument(
         "--trial-image",
         default=f"deploytune-trial:{__version__}",
         metavar="IMAGE",
@@ -52,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release-pods",
         action="store_true",
-        help="only let go of all trial Pods, so that an uninstallation leaves none hanging",
+        help="only let go of all trial Pods and delete the Lease: "
+        "after an uninstallation nothing hangs or is left over",
     )
 
 
@@ -66,6 +73,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
     operator_options = OperatorOptions(
         trial_image=options.trial_image,
         lease_namespace=options.lease_namespace or own_namespace(),
+        lease_name=options.lease_name,
         namespaces=tuple(dict.fromkeys(options.namespace)),
         kubeconfig=options.kubeconfig,
         context=options.context,
