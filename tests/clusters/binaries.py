@@ -111,15 +111,19 @@ BUILD_OPTIONS = ["build", "-mod=mod", "-trimpath"]
 
 def _build_all(folder: Path) -> None:
     for number, recipe in enumerate(RECIPES):
-        module = folder / f"module-{number}"
-        module.mkdir()
-        (module / "go.mod").write_text(recipe.module_file())
-        if recipe.main:
-            (module / "main.go").write_text(recipe.main)
-        for program, package in recipe.programs.items():
-            flags = ["-ldflags", recipe.linker_flags(), "-o", str(folder / program)]
-            output_of(
-                ["go", *BUILD_OPTIONS, *flags, package],
-                folder=module,
-                variables={"CGO_ENABLED": "0"},
-            )
+        build(recipe, folder / f"module-{number}", folder)
+
+
+def build(recipe: Recipe, module: Path, folder: Path) -> None:
+    """Build the programs of a recipe into a folder; its throw-away module is made in another."""
+    module.mkdir()
+    (module / "go.mod").write_text(recipe.module_file())
+    if recipe.main:
+        (module / "main.go").write_text(recipe.main)
+    for program, package in recipe.programs.items():
+        flags = ["-ldflags", recipe.linker_flags(), "-o", str(folder / program)]
+        output_of(
+            ["go", *BUILD_OPTIONS, *flags, package],
+            folder=module,
+            variables={"CGO_ENABLED": "0"},
+        )

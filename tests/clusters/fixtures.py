@@ -53,8 +53,13 @@ def need_own_cluster(requirements: Sequence[Requirement]) -> None:
     """Skip, or fail where the cluster is required, if none can be made here."""
     if is_named(os.environ):
         pytest.skip("ends parts of the cluster: runs on the tests' own clusters only")
+    need(requirements, "test cluster")
+
+
+def need(requirements: Sequence[Requirement], what: str) -> None:
+    """Skip, or fail where clusters are required, if something is lacking."""
     if reason := why_not(requirements):
-        (pytest.fail if os.environ.get(REQUIRE) else pytest.skip)(f"no test cluster: {reason}")
+        (pytest.fail if os.environ.get(REQUIRE) else pytest.skip)(f"no {what}: {reason}")
 
 
 def mark_level(items: Sequence[pytest.Item], folder: Path, marker: str) -> None:

@@ -1,7 +1,8 @@
 """Makes ahead what the test clusters need, so that no test waits: python -m clusters.prepare.
 
-As root it installs Debian packages; with Go it builds Kubernetes, which takes minutes once. What
-the machine does not allow is named, and ends with 1: the tests of that level will say the same.
+As root it installs Debian packages; with Go it builds Kubernetes and Helm, which takes minutes
+once. What the machine does not allow is named, and ends with 1: the tests of that level will say
+the same.
 """
 
 from __future__ import annotations
@@ -12,9 +13,18 @@ import sys
 from collections.abc import Sequence
 
 from clusters.binaries import binaries, binaries_are_built
+from clusters.helm import VERSIONS, helm_is_built, helm_program
 from clusters.images import base_image, pause_and_busybox
 from clusters.programs import output_of
-from clusters.requirements import CONTROL_PLANE, NODES, packages_lacking, why_not
+from clusters.prometheus import prometheus_programs
+from clusters.requirements import (
+    CONTROL_PLANE,
+    HELM,
+    MONITORING,
+    NODES,
+    packages_lacking,
+    why_not,
+)
 
 UNATTENDED = {"DEBIAN_FRONTEND": "noninteractive"}
 
@@ -27,6 +37,13 @@ def main() -> int:
         if not binaries_are_built():
             _say("building Kubernetes, etcd and kwok: minutes, once")
         binaries()
+    if not why_not(HELM):
+        if not helm_is_built():
+            _say("building Helm: minutes, once")
+        for major in VERSIONS:
+            helm_program(major)
+    if not why_not(MONITORING):
+        prometheus_programs()
     if lack := why_not(NODES):
         _say(lack)
         return 1

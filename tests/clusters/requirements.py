@@ -10,6 +10,8 @@ from pathlib import Path
 
 from clusters import control_groups
 from clusters.binaries import binaries_are_built
+from clusters.helm import helm_is_built
+from clusters.prometheus import programs_are_at_hand
 
 CNI_PLUGINS = Path("/usr/lib/cni")
 KUBELET_OF_THE_MACHINE = Path("/var/lib/kubelet/config.yaml")
@@ -64,6 +66,20 @@ NODES = (
         lambda: not control_groups.lacking_controllers(),
         "control groups without a controller that a kubelet needs",
         "see tests/clusters/control_groups.py",
+    ),
+)
+HELM = (
+    Requirement(
+        lambda: helm_is_built() or shutil.which("go") is not None,
+        "no Go to build Helm with",
+        "install Go 1.24 or later (go.dev/doc/install)",
+    ),
+)
+MONITORING = (
+    Requirement(
+        lambda: programs_are_at_hand() or shutil.which("apt-get") is not None,
+        "no prometheus and promtool",
+        "put both on the PATH (prometheus.io/download)",
     ),
 )
 

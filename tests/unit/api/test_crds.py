@@ -13,7 +13,7 @@ import pytest
 import yaml
 from change_cases import MUTABLE
 
-from deploytune.api.crds import RESOURCES, build_crd, crd_files
+from deploytune.api.crds import CHART_FOLDER, RESOURCES, build_crd, chart_files, crd_files
 from deploytune.api.cross_field import RULES
 
 Schema = dict[str, Any]
@@ -100,8 +100,14 @@ def test_the_file_is_what_the_models_say(name: str, expected: str) -> None:
     assert (ROOT / "crds" / name).read_text() == expected, "run python -m deploytune.api.crds"
 
 
-def test_there_are_no_other_files() -> None:
-    assert {path.name for path in (ROOT / "crds").iterdir()} == {name for name, _ in crd_files()}
+@pytest.mark.parametrize("folder", [Path("crds"), CHART_FOLDER], ids=["crds", "chart"])
+def test_there_are_no_other_files(folder: Path) -> None:
+    assert {path.name for path in (ROOT / folder).iterdir()} == {name for name, _ in crd_files()}
+
+
+@pytest.mark.parametrize(("name", "expected"), list(chart_files()), ids=[n for n, _ in crd_files()])
+def test_the_template_is_what_the_models_say(name: str, expected: str) -> None:
+    assert (ROOT / CHART_FOLDER / name).read_text() == expected, "run python -m deploytune.api.crds"
 
 
 def run_generator(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -109,10 +115,11 @@ def run_generator(folder: Path, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_check_fails_on_an_edited_file_and_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["crds", "charts/deploytune/templates/crds"])
+def test_the_check_fails_on_an_edited_file_and_writes_nothing(folder: str, tmp_path: Path) -> None:
     assert run_generator(tmp_path).returncode == 0
     assert run_generator(tmp_path, "--check").returncode == 0
-    edited = tmp_path / "tuningtrials.deploytune.dev.yaml"
+    edited = tmp_path / folder / "tuningtrials.deploytune.dev.yaml"
     edited.write_text("edited by hand")
 
     checked = run_generator(tmp_path, "--check")
