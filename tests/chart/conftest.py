@@ -13,16 +13,8 @@ from clusters.requirements import HELM, MONITORING
 
 @pytest.fixture(scope="session")
 def helm() -> Helm:
-    """Helm 4."""
     need(HELM, "Helm")
-    return Helm(helm_program(4))
-
-
-@pytest.fixture(scope="session")
-def helm_3() -> Helm:
-    """Helm 3, beside it in many places."""
-    need(HELM, "Helm")
-    return Helm(helm_program(3))
+    return Helm(helm_program())
 
 
 @pytest.fixture(scope="session")

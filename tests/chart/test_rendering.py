@@ -84,13 +84,6 @@ def test_it_passes_the_strict_linter(helm: Helm, values: Path) -> None:
     assert "1 chart(s) linted, 0 chart(s) failed" in said
 
 
-@BY_CI_VALUES
-def test_helm_3_makes_the_same_of_it(helm: Helm, helm_3: Helm, values: Path) -> None:
-    options = (MONITORING, "--values", values)
-
-    assert helm.template(*options) == helm_3.template(*options)
-
-
 def test_without_any_values_there_is_the_operator_and_nothing_optional(helm: Helm) -> None:
     made = [(each["kind"], each["metadata"]["name"]) for each in without_hooks(helm.template())]
 

@@ -1,6 +1,6 @@
-"""Helm 4, and Helm 3 beside it: built from their Go modules, pinned, kept as Kubernetes is.
+"""Helm: built from its Go module, pinned, kept as Kubernetes is.
 
-The versions are those that build with the same Go, and share most of Kubernetes' own modules.
+The version is one that builds with the same Go, and shares most of Kubernetes' own modules.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from clusters.places import REPOSITORY, kept
 
 CHART = REPOSITORY / "charts" / "deploytune"
 KIND = "helm"
-VERSIONS = {3: "3.19.5", 4: "4.0.5"}
-_CAPABILITIES = {3: "pkg/chartutil", 4: "pkg/chart/common"}
+VERSION = "4.0.5"
+_MODULE = "helm.sh/helm/v4"
 TIMEOUT_SECONDS = 180.0
 RELEASE = "deploytune"
 NAMESPACE = "deploytune-system"
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Helm:
-    """One version of Helm, and the cluster that it is to reach, if any."""
+    """Helm, and the cluster that it is to reach, if any."""
 
     program: Path
     access: Access | None = None
@@ -86,28 +86,26 @@ def _made(program: Path, words: tuple[str, ...], values: str) -> tuple[Json, ...
     return tuple(each for each in yaml.safe_load_all(printed) if each)
 
 
-def helm_program(major: int) -> Path:
-    """Return Helm of a major version; the first call on a machine takes minutes."""
-    recipe = _recipe(major)
-    made = made_once(KIND, _ingredients(major), lambda at: build(recipe, at / "module", at))
+def helm_program() -> Path:
+    """Return Helm; the first call on a machine takes minutes."""
+    made = made_once(KIND, _ingredients(), lambda at: build(_recipe(), at / "module", at))
     return made / "helm"
 
 
 def helm_is_built() -> bool:
     """Whether nothing needs to be compiled any more."""
-    return all((kept(KIND) / key_of(_ingredients(major))).exists() for major in VERSIONS)
+    return (kept(KIND) / key_of(_ingredients())).exists()
 
 
-def _ingredients(major: int) -> Json:
-    return {"recipe": asdict(_recipe(major)), "options": BUILD_OPTIONS}
+def _ingredients() -> Json:
+    return {"recipe": asdict(_recipe()), "options": BUILD_OPTIONS}
 
 
-def _recipe(major: int) -> Recipe:
-    module = f"helm.sh/helm/v{major}"
+def _recipe() -> Recipe:
     _, minor, _ = KUBERNETES.split(".")
     return Recipe(
-        requires=f"{module} v{VERSIONS[major]}",
-        programs={"helm": f"{module}/cmd/helm"},
+        requires=f"{_MODULE} v{VERSION}",
+        programs={"helm": f"{_MODULE}/cmd/helm"},
         # What it takes a cluster for that it does not ask, as in `helm template`; 1.20 else.
-        version_variables={f"{module}/{_CAPABILITIES[major]}.k8sVersionMinor": minor},
+        version_variables={f"{_MODULE}/pkg/chart/common.k8sVersionMinor": minor},
     )

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from clusters.binaries import binaries, binaries_are_built
-from clusters.helm import VERSIONS, helm_is_built, helm_program
+from clusters.helm import helm_is_built, helm_program
 from clusters.images import base_image, pause_and_busybox
 from clusters.programs import output_of
 from clusters.prometheus import prometheus_programs
@@ -40,8 +40,7 @@ def main() -> int:
     if not why_not(HELM):
         if not helm_is_built():
             _say("building Helm: minutes, once")
-        for major in VERSIONS:
-            helm_program(major)
+        helm_program()
     if not why_not(MONITORING):
         prometheus_programs()
     if lack := why_not(NODES):
