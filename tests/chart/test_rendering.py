@@ -137,6 +137,17 @@ def test_the_operator_gets_the_rights_that_the_code_names(
 
 
 @BY_MODE
+def test_the_operator_may_read_nodes_where_that_is_asked_for(
+    helm: Helm, watched: tuple[str, ...]
+) -> None:
+    rights = {"aggregate": False, "nodes": True}
+    made = helm.template(values={"watchNamespaces": list(watched), "rbac": rights})
+    expected = operator_objects(Installation(RELEASE, NAMESPACE, watched, reads_nodes=True))
+
+    assert essences(expected) == essences(of_kind(without_hooks(made), *KINDS_OF_RIGHTS))
+
+
+@BY_MODE
 def test_what_cleans_up_gets_the_rights_that_the_code_names(
     helm: Helm, watched: tuple[str, ...]
 ) -> None:

@@ -153,6 +153,12 @@ resources:
   verbs: [list]
 {{- end }}
 
+{{- define "deploytune.nodeRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get]
+{{- end }}
+
 {{- define "deploytune.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
