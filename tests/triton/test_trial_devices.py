@@ -36,6 +36,7 @@ def devices(trial: TrialProcess, tmp_path: Path) -> PretendedDevices:
     devices = PretendedDevices(tmp_path / "devices", compiler)
     trial.variables |= devices.variables
     trial.request["resources"] = Resources(accelerators={"nvidia.com/gpu": 1})
+    trial.request["parameters"] = {"executionProvider": "CPU"}  # else what is pretended would run
     return devices
 
 
