@@ -1,7 +1,7 @@
 """What a built variant is tied to beside its inputs: this machine's devices and its libraries.
 
-An engine holds on the product and the driver it was built with; code that a compiler made for one
-CPU may not run on another. Where the management library of the GPUs is missing there are none.
+An engine holds on the product, the MIG profile and the driver it was built with; code that a
+compiler made for one CPU may not run on another.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from deploytune_trial.devices.driver import visible_cuda_devices
+from deploytune_trial.devices.readings import DeviceError
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _DISTRIBUTIONS = (
@@ -71,24 +74,14 @@ def cpu_of(cpu_info: str) -> dict[str, str]:
 
 
 def _gpus() -> dict[str, str | list[str]]:
-    try:
-        import pynvml
-    except ModuleNotFoundError:
+    if not visible_cuda_devices():
         return {}
+    from deploytune_trial.devices.nvml import open_devices
+
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return {}
-    try:
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(number)
-            for number in range(pynvml.nvmlDeviceGetCount())
-        ]
-        products = [pynvml.nvmlDeviceGetName(handle) for handle in handles]
-        driver = pynvml.nvmlSystemGetDriverVersion()
-    except pynvml.NVMLError as error:
+        found = [device.identity for device in open_devices()]
+    except DeviceError as error:
         # Sure to be unlike every other machine: nothing is shared that cannot be told apart.
-        products, driver = [f"unknown ({error})"], f"{os.getpid()}@{sys.maxsize}"
-    finally:
-        pynvml.nvmlShutdown()
-    return {"gpus": products, "driver": driver} if products else {}
+        return {"gpus": [f"unknown ({error})"], "driver": f"{os.getpid()}@{sys.maxsize}"}
+    products = [f"{one.product} {one.mig_profile or ''}".strip() for one in found]
+    return {"gpus": products, "driver": found[0].driver} if found else {}
