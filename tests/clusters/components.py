@@ -48,6 +48,11 @@ class Component:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it was started, and lives no more."""
+        return self._process is not None and not self.running
+
+    @property
     def pid(self) -> int:
         """The process that runs, or ran last."""
         assert self._process is not None, f"{self.name} was never started"

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 from clusters.access import CONTEXT, Access, cluster_entry, user_entry, write_kubeconfig
 from clusters.audit import POLICY, AuditLog
 from clusters.certificates import Certificate, CertificateAuthority
-from clusters.components import Component
+from clusters.components import LONG_AGO, Component
 from clusters.ports import LOOPBACK, free_port
 from clusters.waiting import eventually
 
@@ -80,13 +80,13 @@ class ControlPlane:
     def await_ready(self) -> None:
         """Wait until the API server says that it is ready, and its controllers work again.
 
-        One that has lost it asks again after pauses that grow to half a minute. It is not what a
-        test is about, and started anew it is back in seconds.
+        One that has lost it asks again after pauses that grow to half a minute, or ends. It is not
+        what a test is about, and started anew it is back in seconds.
         """
         eventually(self._is_ready, "the API server's readiness")
         back = max(self.api_server.started_at, self.etcd.started_at)
         for controller in self._controllers:
-            if controller.running and controller.started_at < back:
+            if LONG_AGO < controller.started_at < back or controller.has_ended:
                 controller.kill()
                 controller.start()
 
