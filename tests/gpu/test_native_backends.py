@@ -15,7 +15,7 @@ from trial_processes import TrialProcess
 
 from deploytune.contract.errors import MachineError
 from deploytune.contract.outcomes import OutcomeKind
-from deploytune_trial.build.cache.machine import has_gpu
+from deploytune_trial.devices.driver import visible_cuda_devices
 from deploytune_trial.triton.installation import find_triton
 
 pytestmark = pytest.mark.gpu
@@ -31,7 +31,7 @@ def needs_backend(name: str) -> None:
 
 
 def needs_device() -> None:
-    if not has_gpu():
+    if visible_cuda_devices() == 0:
         pytest.skip("no device of NVIDIA is found")
 
 

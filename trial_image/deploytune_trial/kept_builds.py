@@ -12,7 +12,7 @@ the facts, and the trial builds and verifies by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,13 @@ from deploytune.contract.report import Measurement
 from deploytune.contract.request import TrialRequest
 from deploytune_trial.build.artefacts import Artefact
 from deploytune_trial.build.cache.entries import ArtefactCache, KeptBuild
-from deploytune_trial.build.cache.keys import build_parts, key_of, verification_parts
-from deploytune_trial.build.cache.machine import devices, library_versions
+from deploytune_trial.build.cache.keys import (
+    build_parts,
+    key_of,
+    machine_parts,
+    verification_parts,
+)
+from deploytune_trial.devices.readings import Identity
 from deploytune_trial.environment import TrialEnvironment
 from deploytune_trial.failures import first_line
 from deploytune_trial.models.loaded import LoadedModel
@@ -41,9 +46,12 @@ Facts = dict[str, str | int | float]
 class KeptBuilds:
     """The artefact cache as one trial sees it."""
 
-    def __init__(self, request: TrialRequest, facts: Facts) -> None:
-        """Begin without a cache, noting in `facts` what comes of it."""
+    def __init__(
+        self, request: TrialRequest, facts: Facts, claimed: Sequence[Identity] = ()
+    ) -> None:
+        """Begin without a cache, on the `claimed` devices, noting in `facts` what comes of it."""
         self._request = request
+        self._claimed = claimed
         self._facts = facts
         self._cache: ArtefactCache | None = None
         self._parts: dict[str, Any] = {}
@@ -58,8 +66,8 @@ class KeptBuilds:
         if environment.artefact_cache is None:
             return
         with self._forgiving("artefactCache"):
-            self._parts = build_parts(self._request, model, serving)
-            self._memory_key = key_of({"libraries": library_versions(), "devices": devices()})
+            self._parts = build_parts(self._request, model, serving, self._claimed)
+            self._memory_key = key_of(machine_parts(self._request, self._claimed))
             self._cache = ArtefactCache(
                 environment.artefact_cache, environment.artefact_cache_bytes
             )

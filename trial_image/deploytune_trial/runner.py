@@ -90,7 +90,7 @@ def _run(trial: Trial) -> None:
     trial.findings.facts.update(fetched.facts)
     model = load_model(trial.request)
     heed_signals()
-    kept = KeptBuilds(trial.request, trial.findings.facts)
+    kept = KeptBuilds(trial.request, trial.findings.facts, trial.devices.identities)
     artefact = _build(trial, model, kept)
     served = _serve(trial, installation, model, artefact, kept)
     try:

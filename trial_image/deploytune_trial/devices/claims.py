@@ -23,7 +23,7 @@ from deploytune_trial.devices.fitness import (
     why_too_few,
     why_unfit,
 )
-from deploytune_trial.devices.readings import Device, DeviceError, Reading
+from deploytune_trial.devices.readings import Device, DeviceError, Identity, Reading
 from deploytune_trial.devices.sampling import DeviceSampler, Recording
 from deploytune_trial.devices.watching import Events, FaultWatch
 from deploytune_trial.failures import TrialFailure, hardware_fault, missing_dependency
@@ -53,6 +53,11 @@ class ClaimedDevices:
         self._watch: FaultWatch | None = None
         self._sampler = DeviceSampler(devices, self._lose)
         self._under_load: list[list[Reading]] = [[] for _ in devices]
+
+    @property
+    def identities(self) -> list[Identity]:
+        """What the devices are, in their order."""
+        return [found.identity for found in self._found]
 
     def watch(self, when_broken: WhenBroken) -> None:
         """Call `when_broken`, from another thread, when a device cannot go on."""

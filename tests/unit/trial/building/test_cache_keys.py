@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from device_builders import an_identity
 from onnx_builders import FEATURES, a_model_request, an_mlp, samples_file, saved
 from trial_builders import P95
 
@@ -21,6 +22,7 @@ from deploytune_trial.build.cache.keys import (
     build_parameters,
     build_parts,
     key_of,
+    machine_parts,
     verification_parts,
 )
 from deploytune_trial.build.cache.machine import cpu_of
@@ -99,6 +101,39 @@ def test_the_key_says_with_which_libraries_and_on_which_devices(tmp_path: Path) 
 
     assert "onnxruntime" in parts["libraries"]
     assert parts["devices"]["cpu"]
+
+
+def on_devices(folder: Path, *, asked: int, **identity: Any) -> str:
+    request = asking_for(asked, folder)
+    model = load_model(request)
+    serving = Serving.choose(request, model.interface, cpus=2)
+    claimed = [an_identity(**identity)] * asked
+    parts = build_parts(request, model, serving, claimed)
+    assert parts.items() >= machine_parts(request, claimed).items()
+    return key_of(parts)
+
+
+def asking_for(devices: int, folder: Path) -> TrialRequest:
+    request = a_model_request(saved(an_mlp(), folder))
+    accelerators = {"nvidia.com/gpu": devices} if devices else {}
+    resources = request.resources.model_copy(update={"accelerators": accelerators})
+    return request.model_copy(update={"resources": resources})
+
+
+def test_a_build_for_the_cpu_is_none_for_a_gpu_whatever_is_seen(tmp_path: Path) -> None:
+    seen = [an_identity()]
+    on_cpu, on_gpu = (machine_parts(asking_for(asked, tmp_path), seen) for asked in (0, 1))
+
+    assert on_cpu != on_gpu
+    assert on_devices(tmp_path, asked=0) != on_devices(tmp_path, asked=1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"product": "B2"}, {"mig_profile": "1g.5gb"}, {"driver": "580.2"}], ids=str
+)
+def test_a_build_holds_on_devices_like_its_own(tmp_path: Path, other: dict[str, str]) -> None:
+    assert on_devices(tmp_path, asked=1) != on_devices(tmp_path, asked=1, **other)
+    assert on_devices(tmp_path, asked=1) == on_devices(tmp_path, asked=1, uuid="GPU-2")
 
 
 def a_source(*, is_python: bool) -> ModelSource:

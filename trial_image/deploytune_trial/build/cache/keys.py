@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from deploytune_trial.build.cache.digests import (
     digest_of_verifying_code,
 )
 from deploytune_trial.build.cache.machine import devices, library_versions
+from deploytune_trial.devices.readings import Identity
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.models.loading import pick_source
 from deploytune_trial.serving import Serving
@@ -38,8 +39,10 @@ def key_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def build_parts(request: TrialRequest, model: LoadedModel, serving: Serving) -> dict[str, Any]:
-    """Return everything that an artefact follows from.
+def build_parts(
+    request: TrialRequest, model: LoadedModel, serving: Serving, claimed: Sequence[Identity] = ()
+) -> dict[str, Any]:
+    """Return everything that an artefact follows from; `claimed` are the trial's devices.
 
     Raises:
         OSError: the model or the calibration data cannot be read.
@@ -53,14 +56,25 @@ def build_parts(request: TrialRequest, model: LoadedModel, serving: Serving) -> 
         "baked": baked_values(chosen, serving, request.workload.request_batch),
         "calibration": None if calibration is None else digest_of_file(Path(calibration)),
         "code": digest_of_building_code(),
-        "libraries": library_versions(),
-        "devices": devices(),
+        **machine_parts(request, claimed),
     }
     if model.is_python:  # an artefact names the function, and where its modules are found
         from deploytune_trial.build.pytorch.builder import python_path
 
         parts |= {"source": model.source, "path": python_path()}
     return parts
+
+
+def machine_parts(request: TrialRequest, claimed: Sequence[Identity]) -> dict[str, Any]:
+    """Return what every build on a machine follows from, and what a compiler remembers there.
+
+    What is built by default follows from the devices that were asked for, whatever is seen.
+    """
+    return {
+        "libraries": library_versions(),
+        "nvidiaDevices": request.resources.nvidia_devices,
+        "devices": devices(claimed),
+    }
 
 
 def build_parameters(parameters: Mapping[str, Scalar], source: ModelSource) -> dict[str, Scalar]:

@@ -10,12 +10,13 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from deploytune_trial.devices.driver import visible_cuda_devices
-from deploytune_trial.devices.readings import DeviceError
+from deploytune_trial.devices.readings import DeviceError, Identity
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _DISTRIBUTIONS = (
@@ -47,15 +48,18 @@ def library_versions() -> dict[str, str]:
     return {**found, **{name: os.environ[name] for name in _IMAGE_VERSIONS if name in os.environ}}
 
 
-@cache
-def devices() -> dict[str, str | list[str]]:
-    """Return the CPU, and the products of the GPUs with their driver."""
-    return {**cpu_of(_CPU_INFO.read_text()), **_gpus()}
+def devices(claimed: Sequence[Identity]) -> dict[str, str | list[str]]:
+    """Return the CPU, and the products of the GPUs with their driver.
+
+    The GPUs are those that the trial holds. A trial that asked for none may use what it sees.
+    """
+    return {**_cpu(), **(gpus_of(claimed) if claimed else _visible_gpus())}
 
 
-def has_gpu() -> bool:
-    """Tell whether this process sees a GPU."""
-    return "gpus" in devices()
+def gpus_of(identities: Sequence[Identity]) -> dict[str, str | list[str]]:
+    """Return the GPUs' products and MIG profiles, and their driver; nothing for none."""
+    products = [f"{one.product} {one.mig_profile or ''}".strip() for one in identities]
+    return {"gpus": products, "driver": identities[0].driver} if identities else {}
 
 
 def cpu_of(cpu_info: str) -> dict[str, str]:
@@ -73,15 +77,19 @@ def cpu_of(cpu_info: str) -> dict[str, str]:
     }
 
 
-def _gpus() -> dict[str, str | list[str]]:
+@cache
+def _cpu() -> dict[str, str]:
+    return cpu_of(_CPU_INFO.read_text())
+
+
+@cache
+def _visible_gpus() -> dict[str, str | list[str]]:
     if not visible_cuda_devices():
         return {}
     from deploytune_trial.devices.nvml import open_devices
 
     try:
-        found = [device.identity for device in open_devices()]
+        return gpus_of([device.identity for device in open_devices()])
     except DeviceError as error:
         # Sure to be unlike every other machine: nothing is shared that cannot be told apart.
         return {"gpus": [f"unknown ({error})"], "driver": f"{os.getpid()}@{sys.maxsize}"}
-    products = [f"{one.product} {one.mig_profile or ''}".strip() for one in found]
-    return {"gpus": products, "driver": found[0].driver} if found else {}
