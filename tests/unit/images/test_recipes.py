@@ -47,6 +47,11 @@ def test_the_extras_that_an_image_takes_are_the_projects(recipe: Path) -> None:
 
 
 @TRIALS
+def test_a_trial_image_can_download_its_sources(recipe: Path) -> None:
+    assert "sources" in arguments_of(recipe)["EXTRAS"].split(",")
+
+
+@TRIALS
 def test_the_page_says_every_argument_of_a_trial_image(recipe: Path) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
 
