@@ -75,6 +75,11 @@ def test_urls_are_told_from_paths(source: str, expected: bool) -> None:  # noqa:
         ("https://me:word@host/a", "https://host/a"),
         ("GET https://host/a?sig=b&c=d failed", "GET https://host/a?… failed"),
         ("s3://bucket/a", "s3://bucket/a"),
+        (
+            "https://host/a?sv=1&se=2026-11-26T07:00:00Z&sig=b: denied",
+            "https://host/a?…: denied",
+        ),
+        ("zip://a::https://host/b?se=07:00&sig=c::d", "zip://a::https://host/b?…::d"),
     ],
 )
 def test_no_secret_of_a_url_is_shown(text: str, expected: str) -> None:

@@ -9,7 +9,8 @@ import re
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(://|::)")
 _USER = re.compile(r"(?<=://)[^/@:\s]*:?[^/@\s]*@")
-_QUERY = re.compile(r"\?[^\s:\"')]*")
+_QUERY = re.compile(r"\?(?:(?!::|:\s|:$)[^\s\"')])*")
+"""It may hold colons; two end a link of a chain, and one before a blank belongs to the text."""
 
 PYTHON = "python:"
 
