@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import fsspec
 import numpy as np
 import onnx
 import pytest
@@ -17,6 +20,7 @@ from web_servers import LARGE, WebServer
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.sources.external_data import beside
+from deploytune_trial.sources.streams import _set_web_defaults
 
 MISCONFIGURED, INFRASTRUCTURE = OutcomeKind.MISCONFIGURED, OutcomeKind.INFRASTRUCTURE
 
@@ -145,6 +149,24 @@ def test_a_load_deadline_that_is_too_short_is_the_users_to_mend(
     failure = refused(web.url("net.onnx"), seconds=0.5)
     assert failure.outcome is MISCONFIGURED
     assert failure.message.startswith("trial.stageDeadlinesSeconds.load: must leave time for model")
+
+
+def test_a_download_may_take_longer_than_its_library_allows(
+    web: WebServer, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiohttp.client.DEFAULT_TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    fsspec.get_filesystem_class("http").clear_instance_cache()
+    web.files["net.onnx"], web.announced, web.drip = b"x", 10**6, True
+    failure = refused(web.url("net.onnx"), seconds=0.5)
+    assert failure.message.startswith("trial.stageDeadlinesSeconds.load: must leave time for model")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_options_of_a_tuning_go_before_our_own(scheme: str) -> None:
+    options: dict[str, Any] = {scheme: {"client_kwargs": {"trust_env": False}}}
+    _set_web_defaults(options)
+    assert options[scheme]["client_kwargs"]["trust_env"] is False
+    assert options[scheme]["client_kwargs"]["timeout"].total is None
 
 
 def test_a_file_larger_than_the_disk_is_refused_before_it_comes(

@@ -17,6 +17,7 @@ CHUNK_BYTES = 4 * 2**20
 
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss"})
 _WEB = frozenset({"http", "https"})
+_CONNECT_SECONDS = 30.0
 _RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -63,14 +64,35 @@ def _from_fsspec(url: str) -> Iterator[Stream]:
     import fsspec
 
     _serve_chains()
-    # Behind a proxy the usual variables say so; a tuning's own options go before.
-    fsspec.config.conf.setdefault("http", {}).setdefault("client_kwargs", {"trust_env": True})
+    if "http" in url:
+        _set_web_defaults(fsspec.config.conf)
     system, path = fsspec.core.url_to_fs(url)
     # Without blocks the body is one answer, which every web server can give.
     options = {"block_size": 0} if scheme_of(url) in _WEB else {}
     with system.open(path, "rb", **options) as file:
         size = system.info(path).get("size")
         yield Stream(size, iter(lambda: file.read(CHUNK_BYTES), b""))
+
+
+def _set_web_defaults(options: dict[str, Any]) -> None:
+    """Say how web servers are asked; a tuning's own options go before.
+
+    Behind a proxy the usual variables say so. aiohttp would end a download after five minutes;
+    here a stall and the stage's deadline do.
+    """
+    try:
+        from aiohttp import ClientTimeout
+    except ImportError:
+        return  # fsspec says what it lacks
+    defaults = {
+        "trust_env": True,
+        "timeout": ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+    }
+    options.setdefault("http", {}).setdefault("client_kwargs", {})
+    for scheme in _WEB:
+        given = options.get(scheme, {}).get("client_kwargs")
+        if given is not None:
+            given.update({**defaults, **given})
 
 
 def _serve_chains() -> None:
