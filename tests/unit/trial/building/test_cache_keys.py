@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from device_builders import an_identity
 from onnx_builders import FEATURES, a_model_request, an_mlp, samples_file, saved
 from trial_builders import P95
 
+import deploytune_trial.build.building as building_module
+import deploytune_trial.verify.verifying as verify_module
 from deploytune.contract.limits import Limit
 from deploytune.contract.request import TrialRequest
-from deploytune.contract.workload import ModelSource
-from deploytune_trial.build.cache.digests import digest_of_model
+from deploytune.contract.workload import Evaluation, ModelSource
+from deploytune_trial.build.cache.digests import digest_of_model, own_code
 from deploytune_trial.build.cache.keys import (
     baked_values,
     build_parameters,
@@ -210,6 +214,40 @@ def test_what_may_move_an_answer_is_told_apart(
 
 def test_other_data_are_other_answers(tmp_path: Path) -> None:
     assert answers_key(evaluated(tmp_path, seed=1)) != answers_key(evaluated(tmp_path, seed=2))
+
+
+@pytest.mark.parametrize("changed", ["scores.py", "scores_behind.py"])
+def test_a_function_is_known_by_all_that_it_may_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "scores.py").write_text("import scores_behind\n\ndef score(*_): return 1.0\n")
+    (tmp_path / "scores_behind.py").write_text("FACTOR = 1\n")
+    request = evaluated(tmp_path)
+    evaluation = Evaluation(function="python:scores:score")
+    workload = request.workload.model_copy(update={"evaluation": evaluation})
+    request = request.model_copy(update={"workload": workload})
+    for name in ("scores", "scores_behind"):
+        sys.modules.pop(name, None)
+    import_module("scores")
+    before = answers_key(request)
+
+    assert before == answers_key(request)
+    with (tmp_path / changed).open("a") as file:
+        file.write("# changed\n")
+    assert before != answers_key(request)
+
+
+def test_every_module_that_builds_or_verifies_is_part_of_a_key() -> None:
+    own = ("deploytune_trial", "deploytune.contract")
+    loaded = {
+        Path(str(module.__file__))
+        for name, module in sys.modules.items()
+        if name.startswith(own) and getattr(module, "__file__", None)
+    }
+
+    assert loaded >= {Path(str(verify_module.__file__)), Path(str(building_module.__file__))}
+    assert loaded <= set(own_code())
 
 
 def test_samples_that_are_made_up_anew_give_no_answers_to_keep(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import deploytune.contract
 from deploytune_trial.models.loaded import LoadedModel
 
 _PACKAGE = Path(__file__).parents[2]
-_BUILDING_CODE = ("build", "models", "triton/served_model")
-_VERIFYING_CODE = ("verify", "evaluation_data.py")
+_CONTRACT = Path(deploytune.contract.__file__).parent
 _EXTERNAL_DATA_KEY = b"location"
 
 
@@ -54,24 +54,31 @@ def digest_of_model(model: LoadedModel) -> str:
 
 
 @cache
-def digest_of_building_code() -> str:
-    """Return a digest of the builders' own code and of what they have served."""
-    return digest_of_files(_sources(_BUILDING_CODE))
+def digest_of_code() -> str:
+    """Return a digest of the trial's own code.
+
+    The whole of it: what builds, serves and judges imports from nearly every part.
+    """
+    return digest_of_files(own_code())
 
 
-@cache
-def digest_of_verifying_code() -> str:
-    """Return a digest of the code that judges answers."""
-    return digest_of_files(_sources(_VERIFYING_CODE))
+def own_code() -> list[Path]:
+    """Return the sources of the trial and of the contract."""
+    return sorted(source for package in (_PACKAGE, _CONTRACT) for source in package.rglob("*.py"))
 
 
-def _sources(parts: Iterable[str]) -> list[Path]:
-    places = (_PACKAGE / part for part in parts)
-    return sorted(
-        source
-        for place in places
-        for source in ([place] if place.is_file() else place.rglob("*.py"))
-    )
+def digest_of_user_code(package: str) -> str:
+    """Return a digest of the user's modules that are loaded: a function may call any of them.
+
+    These are the modules that are no part of an installation, and those of that `package`.
+    """
+    modules = list(sys.modules.items())
+    named = {
+        getattr(module, "__file__", None)
+        for name, module in modules
+        if name.partition(".")[0] == package
+    }
+    return digest_of_files(_readable({*named, *_own_sources()}))
 
 
 def _external_files(path: Path) -> list[Path]:
@@ -96,10 +103,14 @@ def _digest_of_module(function: Any) -> str:
         whole.update(memoryview(_bytes_of(weight)))
     sources = {inspect.getsourcefile(function), *_own_sources()}
     sources.update(_source_of(type(part)) for part in module.modules())
-    # Some modules of torch name files that are none.
-    files = sorted(Path(one) for one in sources if one and Path(one).is_absolute())
-    whole.update(digest_of_files(file for file in files if file.is_file()).encode())
+    whole.update(digest_of_files(_readable(sources)).encode())
     return whole.hexdigest()
+
+
+def _readable(sources: Iterable[str | None]) -> list[Path]:
+    """Return the files among sources; some modules of torch name files that are none."""
+    files = sorted(Path(one) for one in sources if one and Path(one).is_absolute())
+    return [file for file in files if file.is_file()]
 
 
 def _bytes_of(weight: Any) -> Any:
@@ -115,6 +126,6 @@ def _source_of(kind: type) -> str | None:
 
 def _own_sources() -> set[str]:
     """Return the source of every loaded module that is no part of an installation."""
-    installed = (sys.prefix, sys.base_prefix, str(_PACKAGE))
+    installed = (sys.prefix, sys.base_prefix, str(_PACKAGE), str(_CONTRACT))
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     return {file for file in files if file and not file.startswith(installed)}

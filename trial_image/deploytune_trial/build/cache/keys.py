@@ -19,10 +19,10 @@ from deploytune.contract.models import Scalar
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import ModelSource
 from deploytune_trial.build.cache.digests import (
-    digest_of_building_code,
+    digest_of_code,
     digest_of_file,
     digest_of_model,
-    digest_of_verifying_code,
+    digest_of_user_code,
 )
 from deploytune_trial.build.cache.machine import devices, library_versions
 from deploytune_trial.devices.readings import Identity
@@ -55,7 +55,7 @@ def build_parts(
         "parameters": chosen,
         "baked": baked_values(chosen, serving, request.workload.request_batch),
         "calibration": None if calibration is None else digest_of_file(Path(calibration)),
-        "code": digest_of_building_code(),
+        "code": digest_of_code(),
         **machine_parts(request, claimed),
     }
     if model.is_python:  # an artefact names the function, and where its modules are found
@@ -117,7 +117,7 @@ def verification_parts(request: TrialRequest, served_by: str) -> dict[str, Any] 
     return {
         "data": digest_of_file(Path(request.workload.evaluation_data)),
         "workload": workload,
-        "functions": {source: _digest_of_source(source) for source in _functions(workload)},
+        "functions": {source: _digests_of_function(source) for source in _functions(workload)},
         "metrics": sorted(key for key in request.objectives if _is_of_answers(key)),
         "limits": [
             limit.model_dump(mode="json")
@@ -126,7 +126,7 @@ def verification_parts(request: TrialRequest, served_by: str) -> dict[str, Any] 
         ],
         "batch": request.parameters.get("maxBatchSize", request.workload.request_batch),
         "servedBy": served_by,
-        "code": digest_of_verifying_code(),
+        "code": digest_of_code(),
     }
 
 
@@ -146,6 +146,9 @@ def _functions(value: Any) -> Iterator[str]:
             yield from _functions(item)
 
 
-def _digest_of_source(function: str) -> str | None:
-    found = find_spec(function.split(":")[1])
-    return digest_of_file(Path(found.origin)) if found is not None and found.origin else None
+def _digests_of_function(function: str) -> list[str | None]:
+    """Return the digest of a function's own module, and of all that it may call."""
+    module = function.split(":")[1]
+    found = find_spec(module)
+    own = digest_of_file(Path(found.origin)) if found is not None and found.origin else None
+    return [own, digest_of_user_code(module.partition(".")[0])]
