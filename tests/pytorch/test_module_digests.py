@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from onnx_builders import a_model_request
 
 from deploytune_trial.build.cache.digests import digest_of_model
 from deploytune_trial.build.cache.keys import build_parts, key_of
+from deploytune_trial.environment import TrialEnvironment
+from deploytune_trial.kept_builds import KeptBuilds
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.serving import Serving
 
@@ -73,6 +76,22 @@ def test_the_same_function_makes_the_same_model(tmp_path: Path) -> None:
 )
 def test_another_model_has_another_digest(tmp_path: Path, change: dict[str, Any]) -> None:
     assert digest_of_model(loaded(tmp_path)[1]) != digest_of_model(loaded(tmp_path, **change)[1])
+
+
+def test_a_model_whose_weights_cannot_be_digested_does_without_the_cache(tmp_path: Path) -> None:
+    request, model = loaded(tmp_path)
+    module = torch.nn.Module()
+    module.register_buffer("sparse", torch.eye(2).to_sparse())
+    model = replace(model, python_function=lambda: module)
+    environment = TrialEnvironment.read(
+        {"DEPLOYTUNE_TRIAL": "{}", "DEPLOYTUNE_ARTEFACT_CACHE": str(tmp_path / "cache")}
+    )
+    facts: dict[str, Any] = {}
+    kept = KeptBuilds(request, facts)
+    kept.open(environment, model, Serving.choose(request, model.interface, cpus=2))
+
+    assert facts["artefactCache"].startswith("Off: ")
+    assert kept.fetch(tmp_path / "build") is None
 
 
 @pytest.mark.parametrize(

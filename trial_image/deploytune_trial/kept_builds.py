@@ -29,7 +29,7 @@ from deploytune_trial.build.cache.keys import (
 )
 from deploytune_trial.devices.readings import Identity
 from deploytune_trial.environment import TrialEnvironment
-from deploytune_trial.failures import first_line
+from deploytune_trial.failures import TrialFailure, first_line
 from deploytune_trial.models.loaded import LoadedModel
 from deploytune_trial.serving import Serving
 from deploytune_trial.verify import VerifyResult
@@ -150,7 +150,9 @@ class KeptBuilds:
     def _forgiving(self, fact: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError) as error:
+        except TrialFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model may hold what nobody here has thought of
             self._facts[fact] = f"Off: {first_line(error)}"
             if fact == "artefactCache":
                 self._cache = None
