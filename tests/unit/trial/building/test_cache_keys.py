@@ -29,7 +29,7 @@ from deploytune_trial.build.cache.keys import (
     machine_parts,
     verification_parts,
 )
-from deploytune_trial.build.cache.machine import cpu_of
+from deploytune_trial.build.cache.machine import cpu_of, library_versions
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.serving import Serving
 
@@ -115,6 +115,22 @@ def on_devices(folder: Path, *, asked: int, **identity: Any) -> str:
     parts = build_parts(request, model, serving, claimed)
     assert parts.items() >= machine_parts(request, claimed).items()
     return key_of(parts)
+
+
+@pytest.mark.parametrize("bindings", ["tensorrt-cu12-bindings", "tensorrt-cu13-bindings"])
+def test_the_tensorrt_of_an_image_is_among_the_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bindings: str
+) -> None:
+    folder = tmp_path / f"{bindings.replace('-', '_')}-11.4.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {bindings}\nVersion: 11.4.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("TRT_VERSION", "11.4.0.106")
+    library_versions.cache_clear()
+    versions = library_versions()
+    library_versions.cache_clear()
+
+    assert ("11.4.0", "11.4.0.106") == (versions[bindings], versions["TRT_VERSION"])
 
 
 def asking_for(devices: int, folder: Path) -> TrialRequest:

@@ -29,10 +29,19 @@ _DISTRIBUTIONS = (
     "onnxruntime-gpu",
     "onnxscript",
     "tensorrt",
+    "tensorrt-cu12",
+    "tensorrt-cu12-bindings",
+    "tensorrt-cu13",
+    "tensorrt-cu13-bindings",
     "torch",
     "torchao",
 )
-_IMAGE_VERSIONS = ("CUDA_VERSION", "NVIDIA_TRITON_SERVER_VERSION", "TENSORRT_VERSION")
+_IMAGE_VERSIONS = (
+    "CUDA_VERSION",
+    "NVIDIA_TRITON_SERVER_VERSION",
+    "TENSORRT_VERSION",
+    "TRT_VERSION",
+)
 """Variables in which NVIDIA's images say what they hold beside Python packages."""
 
 
