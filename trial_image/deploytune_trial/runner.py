@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,7 +47,7 @@ from deploytune_trial.triton.repository import (
 from deploytune_trial.triton.server import ServerSettings, TritonServer, start_server
 from deploytune_trial.verify import Infer, VerifyResult, verify
 from deploytune_trial.verify.sanity import drift_of_batch, is_believable
-from deploytune_trial.watchdog import heed_signals
+from deploytune_trial.watchdog import heed_signals, heeding_signals
 
 _CLIENT_MODULE = "deploytune_trial.triton.client"
 REQUESTS_PER_INSTANCE = 2
@@ -90,6 +90,8 @@ def _run(trial: Trial) -> None:
     trial.findings.facts.update(fetched.facts)
     model = load_model(trial.request)
     heed_signals()
+    if model.python_function is not None:
+        model = replace(model, python_function=heeding_signals(model.python_function))
     kept = KeptBuilds(trial.request, trial.findings.facts, trial.devices.identities)
     artefact = _build(trial, model, kept)
     served = _serve(trial, installation, model, artefact, kept)

@@ -11,6 +11,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from deploytune_trial.stages import Expiry, StageLog
 
@@ -46,6 +48,19 @@ def heed_signals() -> None:
     """Have the ending signals reach the listener, also after somebody's code has ignored them."""
     for ending in ENDING_SIGNALS:
         signal.signal(ending, lambda _number, _frame: None)
+
+
+def heeding_signals(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function of somebody's that may change signals, and then has them heeded again."""
+
+    @wraps(function)
+    def call() -> Any:
+        try:
+            return function()
+        finally:
+            heed_signals()
+
+    return call
 
 
 def listen_for_signals(when_signalled: Callable[[signal.Signals], None]) -> None:

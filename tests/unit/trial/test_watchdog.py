@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from deploytune.contract.outcomes import Cause
 from deploytune.contract.request import StageDeadlines
 from deploytune.contract.stages import Stage
@@ -16,6 +18,17 @@ from deploytune_trial.watchdog import listen_for_signals
 listen_for_signals(lambda number: os._exit(number))
 print("listening", flush=True)
 hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+"""
+
+
+IGNORED_BY_A_FUNCTION = """
+import os, signal
+from deploytune_trial.watchdog import heeding_signals, listen_for_signals
+listen_for_signals(lambda number: os._exit(number))
+make = heeding_signals(lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+make()
+print("listening", flush=True)
+signal.pause()
 """
 
 
@@ -42,9 +55,16 @@ def test_a_deadline_that_passes_is_called_out() -> None:
     assert expiries == [Expiry(Cause.STAGE_DEADLINE, Stage.LOAD, 5.0)]
 
 
-def test_a_signal_is_heard_while_the_main_thread_is_in_native_code() -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(STUCK_IN_NATIVE_CODE, id="while the main thread is in native code"),
+        pytest.param(IGNORED_BY_A_FUNCTION, id="after a function has ignored it"),
+    ],
+)
+def test_a_signal_is_heard(code: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", STUCK_IN_NATIVE_CODE], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"

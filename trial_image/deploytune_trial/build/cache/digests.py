@@ -101,7 +101,7 @@ def _digest_of_module(function: Any) -> str:
     for name, weight in [*module.state_dict().items(), *module.named_buffers()]:
         whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
         whole.update(memoryview(_bytes_of(weight)))
-    sources = {inspect.getsourcefile(function), *_own_sources()}
+    sources = {inspect.getsourcefile(inspect.unwrap(function)), *_own_sources()}
     sources.update(_source_of(type(part)) for part in module.modules())
     whole.update(digest_of_files(_readable(sources)).encode())
     return whole.hexdigest()
