@@ -120,6 +120,11 @@ def test_a_precision_that_is_off_is_not_told() -> None:
             an_artefact("pytorch", "weights.pt"), "loads model.pt, the artefact", id="weights alone"
         ),
         pytest.param(an_artefact("pytorch", "model.pt2"), "called NAME__0", id="names of its own"),
+        pytest.param(
+            an_artefact("pytorch", "model.pt2", names="INPUT__0", precision="fp16"),
+            "a package of fp16 its inputs as they come",
+            id="inputs that must be narrowed",
+        ),
     ],
 )
 def test_what_cannot_be_told_as_it_was_proved_runs_in_python(artefact: Artefact, why: str) -> None:

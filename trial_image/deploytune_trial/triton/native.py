@@ -162,6 +162,9 @@ def _torch(artefact: Artefact, _: Serving, __: str) -> NativeBackend:
     else:
         _need(artefact, TORCH_SCRIPT)
         platform, file = "pytorch_libtorch", TORCH_SCRIPT
+    precision = artefact.settings.get("precision", "fp32")
+    if file == TORCH_PACKAGE and precision != "fp32":
+        raise _UnfitError(f"it gives a package of {precision} its inputs as they come, in float32")
     if not _has_wire_names(artefact.interface):
         raise _UnfitError("it wants inputs and outputs to be called NAME__0, NAME__1 and so on")
     return NativeBackend(name="pytorch", platform=platform, file=file, on_gpu=runs_on_gpu(artefact))
