@@ -70,7 +70,7 @@ _OUT_OF_MEMORY = (
     r"\boutofmemory(?:error)?\b",
     r"\bmemoryerror\b",
     r"bad_alloc",
-    r"cannot allocate memory",
+    r"cannot allocate memory(?! in static tls block)",
     r"can't allocate memory",
     r"cuda_?error_?(?:out_of_memory|memory_?allocation)",
     r"cu(?:blas|dnn|sparse|fft)_status_alloc_failed",

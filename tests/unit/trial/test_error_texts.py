@@ -82,6 +82,7 @@ WORDS = {
         "cudaErrorNoKernelImageForDevice",
     ],
     None: [
+        "libgomp.so.1: cannot allocate memory in static TLS block",
         "loading bloom into the room failed",
         "Skipping tactic 3 due to insufficient memory on requested size of 4294967296 detected",
         "CUDA error: an illegal memory access was encountered",
