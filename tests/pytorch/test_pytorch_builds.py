@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from deploytune.contract.codec import encode_request
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.request import Resources, TrialRequest
 from deploytune_trial.build.building import Artefact, build, read_build_result
+from deploytune_trial.build.pytorch.compilers import check_compiler
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import Tensor
 from deploytune_trial.models.loading import load_model
@@ -210,6 +213,27 @@ def test_compiling_without_a_compiler_is_refused_before_time_is_spent(
         f"compile {how} needs one: install g++ in the image or leave {how} out"
     )
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "how", "installed", "lacks"),
+    [
+        ("cpu", "Compiled", "g++", None),
+        ("cuda", "Compiled", "g++", "a C compiler (gcc or clang)"),
+        ("cuda", "Compiled", "clang", None),
+        ("cuda", "AOTInductor", "clang", "a C++ compiler (g++ or gcc or clang++)"),
+        ("cuda", "AOTInductor", "gcc", None),
+    ],
+)
+def test_each_way_to_compile_has_its_compilers(
+    tmp_path: Path, device: str, how: str, installed: str, lacks: str | None
+) -> None:
+    (tmp_path / installed).touch(0o755)
+    expected = (
+        nullcontext() if lacks is None else pytest.raises(TrialFailure, match=re.escape(lacks))
+    )
+    with expected:
+        check_compiler(device, how, {"PATH": str(tmp_path)})
 
 
 @needs_compiler

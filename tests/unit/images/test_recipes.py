@@ -51,6 +51,12 @@ def test_a_trial_image_can_download_its_sources(recipe: Path) -> None:
     assert "sources" in arguments_of(recipe)["EXTRAS"].split(",")
 
 
+def test_the_image_for_gpus_has_what_torch_compiles_with() -> None:
+    ends_with = GPU.read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+
+    assert {"g++", "gcc", "python3-dev"} <= set(ends_with.split())
+
+
 @TRIALS
 def test_the_page_says_every_argument_of_a_trial_image(recipe: Path) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
