@@ -39,27 +39,59 @@ _Why = Callable[[Configuration, ModelSource], str | None]
 
 def without_refused(tuning: DeploymentTuning) -> DeploymentTuning:
     """Return the tuning with what the stock trial refuses among its exclusions."""
-    spec = tuning.spec
-    derived = tuple(_exclusions(spec))
+    derived = tuple(_exclusions(tuning.spec))
     if not derived:
         return tuning
-    excluded = (*spec.search_space.exclude, *derived)
-    # Copied, not validated: the bound on what a user writes is none on what is derived.
-    space = spec.search_space.model_copy(update={"exclude": excluded})
-    return tuning.model_copy(update={"spec": spec.model_copy(update={"search_space": space})})
+    return tuning.model_copy(update={"spec": _excluding(tuning.spec, derived)})
 
 
 def check_combinations(spec: TuningSpec) -> None:
     """Refuse a space with a parameter of no effect, or with a value that is always refused.
 
+    Refused is also what the builders leave nothing of, and an initial configuration that they
+    refuse.
+
     Raises:
         InvalidTuningError: names the parameter, the rule and the combination.
     """
-    written = problem_of(spec, place="").space
-    space = Space(written.parameters, (*written.exclude, *_exclusions(spec)), written.path)
+    problem_of(spec, place="")  # what is refused from here on, the builders refuse
+    whole = _excluding(spec, tuple(_exclusions(spec)))
+    space = _space_left(whole)
     for name, others, why in _rules(spec):
         if any(parameter.name == name for parameter in space.parameters):
             _check(spec, space, name, others, why)
+    try:
+        problem_of(whole, place="")
+    except InvalidTuningError as error:
+        rule = _why_builders_refuse(spec, error.value)
+        raise InvalidTuningError(error.field, rule, error.value) from error
+
+
+def _excluding(spec: TuningSpec, derived: tuple[Assignment, ...]) -> TuningSpec:
+    """Return the spec with more excluded than the user wrote."""
+    # Copied, not validated: the bound on what a user writes is none on what is derived.
+    excluded = (*spec.search_space.exclude, *derived)
+    space = spec.search_space.model_copy(update={"exclude": excluded})
+    return spec.model_copy(update={"search_space": space})
+
+
+def _space_left(spec: TuningSpec) -> Space:
+    search_space = spec.search_space.model_copy(update={"initial": ()})
+    try:
+        return problem_of(spec.model_copy(update={"search_space": search_space}), place="").space
+    except InvalidTuningError as error:
+        rule = f"{error.rule} of those that the builders take"
+        raise InvalidTuningError("searchSpace.parameters", rule) from error
+
+
+def _why_builders_refuse(spec: TuningSpec, configuration: object) -> str:
+    """Return why a configuration that the user has not excluded is excluded all the same."""
+    assert isinstance(configuration, Mapping), "the space shows what it refuses"
+    model = _model_of(spec, configuration)
+    refused = (one for one in refusals(model) if one.holds(configuration, model))
+    rules = (f"{one.parameter} {one.rule}" for one in refused)
+    needs = "must have a pool with a device, by its backend or its execution provider"
+    return next(rules, needs)
 
 
 def _exclusions(spec: TuningSpec) -> Iterator[Assignment]:
@@ -150,7 +182,7 @@ def _part_about(space: Space, names: Iterable[str]) -> Space:
     )
 
 
-def _model_of(spec: TuningSpec, configuration: Configuration) -> ModelSource:
+def _model_of(spec: TuningSpec, configuration: Assignment) -> ModelSource:
     models = spec.workload.models
     name = configuration.get(MODEL_PARAMETER)
     return next((model for model in models if model.name == name), models[0])

@@ -7,6 +7,7 @@ types are constructed, and their messages name the tuning's fields.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from deploytune.api.cross_field import check_across_fields
@@ -22,6 +23,7 @@ from deploytune.api.tuning import (
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.limits import Limit
 from deploytune.contract.metrics import METRICS
+from deploytune.contract.models import Scalar
 from deploytune.search.problem import Algorithm, Constraint, Objective, Problem
 from deploytune.search.space import Parameter, ParameterType, Space
 from deploytune.search.strategies import strategy_for
@@ -64,40 +66,58 @@ def problem_of(spec: SearchSpec, place: str = "spec") -> Problem:
 
 def _problem_of(spec: SearchSpec) -> Problem:
     objective = spec.objectives[0]
-    pool = _pool_dimension(spec)
-    chosen = {parameter.name: parameter.default for parameter in pool if parameter.default}
+    pools = _pools_to_choose_from(spec)
+    space = _space_of(spec, pools)
     return Problem(
-        space=_space_of(spec, pool),
+        space=space,
         objective=Objective(objective.key, objective.direction),
         constraints=tuple(map(_constraint_of, spec.constraints)),
         max_trials=spec.budget.max_trials,
         algorithm=_algorithm_of(spec.algorithm),
-        initial=tuple({**chosen, **given} for given in spec.search_space.initial),
+        initial=tuple(_in_a_pool(given, space, pools) for given in spec.search_space.initial),
     )
 
 
-def _space_of(spec: SearchSpec, pool: tuple[Parameter, ...]) -> Space:
+def _in_a_pool(
+    given: Mapping[str, Scalar], space: Space, pools: tuple[str, ...]
+) -> Mapping[str, Scalar]:
+    """Return a configuration with a pool: the first with which it may be tried, if it names none.
+
+    Where it may be tried in none, it gets the first, and is refused with that.
+    """
+    if not pools or POOL_PARAMETER in given:
+        return given
+    placed = [{POOL_PARAMETER: pool, **given} for pool in pools]
+    return next((each for each in placed if space.is_valid(each)), placed[0])
+
+
+def _space_of(spec: SearchSpec, pools: tuple[str, ...]) -> Space:
+    """Return the space; its default pool is the first in which the other defaults may be tried."""
     parameters = tuple(
         _parameter_of(parameter, f"searchSpace.parameters[{number}]")
         for number, parameter in enumerate(spec.search_space.parameters)
     )
-    return Space((*pool, *parameters), spec.search_space.exclude)
-
-
-def _pool_dimension(spec: SearchSpec) -> tuple[Parameter, ...]:
-    """Return the choice between several pools as a parameter; the first pool is its default."""
-    names = tuple(pool.name for pool in spec.node_pools) if isinstance(spec, TuningSpec) else ()
-    if len(names) < _SEVERAL:
-        return ()
-    return (
-        Parameter(
-            name=POOL_PARAMETER,
-            type=ParameterType.CATEGORICAL,
-            values=names,
-            default=names[0],
-            path="nodePools",
-        ),
+    if not pools:
+        return Space(parameters, spec.search_space.exclude)
+    pool = Parameter(
+        name=POOL_PARAMETER,
+        type=ParameterType.CATEGORICAL,
+        values=pools,
+        default=pools[0],
+        path="nodePools",
     )
+    space = Space((pool, *parameters), spec.search_space.exclude)
+    if space.defaults() is not None:
+        return space
+    takes_defaults = (name for name in pools if space.defaults({POOL_PARAMETER: name}) is not None)
+    pool = replace(pool, default=next(takes_defaults, pools[0]))
+    return space if pool.default == pools[0] else replace(space, parameters=(pool, *parameters))
+
+
+def _pools_to_choose_from(spec: SearchSpec) -> tuple[str, ...]:
+    """Return the names of the pools where there are several, so that the choice is a parameter."""
+    names = tuple(pool.name for pool in spec.node_pools) if isinstance(spec, TuningSpec) else ()
+    return names if len(names) >= _SEVERAL else ()
 
 
 def _parameter_of(spec: ParameterSpec, path: str) -> Parameter:

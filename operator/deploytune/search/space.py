@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
+from types import MappingProxyType
 
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.models import Scalar
@@ -109,17 +110,18 @@ class Space:
         normalised = self.normalised(configuration).items()
         return tuple(sorted((name, kind_of(value), value) for name, value in normalised))
 
-    def defaults(self) -> Configuration | None:
-        """Return the baseline: every active parameter at its default.
+    def defaults(self, given: Mapping[str, Scalar] = MappingProxyType({})) -> Configuration | None:
+        """Return the baseline: every active parameter as given, or at its default.
 
-        None when an active parameter has no default, or when the defaults are excluded.
+        None when an active parameter has neither, or when the defaults are excluded.
         """
         baseline: Configuration = {}
         for parameter in self._order:
             if self.is_active(parameter, baseline):
-                if parameter.default is None:
+                value = given.get(parameter.name, parameter.default)
+                if value is None:
                     return None
-                baseline[parameter.name] = parameter.default
+                baseline[parameter.name] = value
         return None if self.is_excluded(baseline) else self.normalised(baseline)
 
     @cached_property

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from api_builders import Document, a_document, a_parameter, edited, parsed
 
+from deploytune.api.rules import check_stock_trial
 from deploytune.api.stock_combinations import check_combinations, without_refused
 from deploytune.api.translate import problem_of
 from deploytune.contract.errors import InvalidTuningError
@@ -216,3 +217,72 @@ def test_exclusions_of_the_user_stay() -> None:
         MODELS, BOTH_BACKENDS, exclude=[own], models=[ONNX, ONNX | {"name": "b"}, TORCH]
     )
     assert own == without_refused(parsed(document)).spec.search_space.exclude[0]
+
+
+DEVICE_POOLS = [a_pool("cpu", {}), a_pool("gpu", {"nvidia.com/gpu": 1})]
+
+
+def with_initial(document: Document, *initial: Document) -> Document:
+    return edited("spec.searchSpace.initial", list(initial), document)
+
+
+def test_an_initial_configuration_without_a_pool_gets_the_first_that_takes_it() -> None:
+    document = with_initial(ON_A_DEVICE, {"backend": "tensorrt"})
+    tuning = parsed(edited("spec.nodePools", DEVICE_POOLS, document))
+    check_combinations(tuning.spec)
+    problem = problem_of(without_refused(tuning).spec)
+    assert list(problem.initial) == [{"pool": "gpu", "backend": "tensorrt"}]
+
+
+def test_defaults_get_the_first_pool_that_takes_them() -> None:
+    document = a_space(
+        a_parameter("backend", ["onnxruntime", "tensorrt"], default="tensorrt"),
+    )
+    tuning = parsed(edited("spec.nodePools", DEVICE_POOLS, document))
+    space = problem_of(without_refused(tuning).spec).space
+    assert space.defaults() == {"pool": "gpu", "backend": "tensorrt"}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        pytest.param(
+            edited(
+                "spec.nodePools",
+                DEVICE_POOLS,
+                with_initial(ON_A_DEVICE, {"pool": "cpu", "backend": "tensorrt"}),
+            ),
+            "searchSpace.initial[0]: must have a pool with a device, by its backend or its "
+            "execution provider, got {'backend': 'tensorrt', 'pool': 'cpu'}",
+            id="a pool without a device",
+        ),
+        pytest.param(
+            with_initial(
+                a_space(
+                    a_parameter("executionProvider", ["CPU", "CUDA"]),
+                    a_parameter("precision", ["fp32", "int8-dynamic"]),
+                ),
+                {"executionProvider": "CUDA", "precision": "int8-dynamic"},
+            ),
+            "searchSpace.initial[0]: precision must not be int8-dynamic with backend onnxruntime "
+            "and executionProvider CUDA or TensorRT, got "
+            "{'executionProvider': 'CUDA', 'precision': 'int8-dynamic'}",
+            id="a pair of one backend",
+        ),
+        pytest.param(
+            a_space(
+                a_parameter("executionProvider", ["CUDA"]),
+                a_parameter("precision", ["int8-dynamic"]),
+            ),
+            "searchSpace.parameters: must leave at least one configuration of those that the "
+            "builders take",
+            id="nothing is left",
+        ),
+    ],
+)
+def test_what_contradicts_the_builders_is_refused_at_once(
+    document: Document, expected: str
+) -> None:
+    with pytest.raises(InvalidTuningError) as caught:
+        check_stock_trial(parsed(document))
+    assert str(caught.value).removeprefix("spec.") == expected
