@@ -93,14 +93,22 @@ def test_the_state_of_another_tuning_is_refused(
         {"max_trials": 99, "confirmations": 0},
         {"run_deadline_seconds": 5.0},
         {"infra_retries": 7},
+        {"pools": [{"name": "local", "nodeSelector": {"zone": "b"}}]},
     ],
-    ids=["parallel trials", "budget", "deadlines", "retries"],
+    ids=["parallel trials", "budget", "deadlines", "retries", "where Pods go"],
 )
 def test_what_may_change_is_taken_over(path: Path, changes: dict[str, Any]) -> None:
     _keep(path, a_tuning())
     _keep(path, a_tuning(**changes))
     kept = DeploymentTuning.model_validate_json((path / "tuning.json").read_bytes())
     assert a_tuning(**changes).spec == kept.spec
+
+
+def test_the_state_of_an_older_version_is_taken_over(path: Path) -> None:
+    """Older ones wrote the tolerations that were the default then."""
+    old = {"name": "local", "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]}
+    _keep(path, a_tuning(pools=[old]))
+    _keep(path, a_tuning())
 
 
 def test_a_folder_with_something_else_is_refused(path: Path) -> None:

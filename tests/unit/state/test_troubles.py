@@ -172,6 +172,15 @@ def test_a_waiting_pod_is_replaced_when_its_template_was_mended() -> None:
         assert ends == len([request for request in requests if request is not None])
 
 
+def test_tolerations_that_an_older_crd_wrote_are_no_edit() -> None:
+    def digest(*tolerations: dict[str, str]) -> str:
+        pool = {"name": "local", **({"tolerations": tolerations} if tolerations else {})}
+        return template_digest(a_tuning(pools=[pool]), "local")
+
+    assert digest() == digest({"key": "nvidia.com/gpu", "operator": "Exists"})
+    assert digest() != digest({"key": "example.com/gpu", "operator": "Exists"})
+
+
 def test_a_running_pod_survives_an_edit() -> None:
     attempts = [an_attempt(place=a_place(template=NOT_MENDED))]
     assert () == _in_cluster(None, [a_trial()], attempts).ends

@@ -30,6 +30,7 @@ _TUNING, _STATUS, _LOCK = "tuning.json", "status.json", "lock"
 _TRIALS, _ATTEMPTS = "trials", "attempts"
 _FIELD = "state directory"
 _MUTABLE_SPEC = ("parallel_trials", "budget")
+_MUTABLE_POOL = ("node_selector", "tolerations")
 _MUTABLE_TRIAL = ("run_deadline_seconds", "stage_deadlines_seconds", "infra_retries")
 _Model = TypeVar("_Model", bound=ContractModel)
 
@@ -163,6 +164,8 @@ def _immutable(tuning: DeploymentTuning) -> dict[str, object]:
     fields = {name: getattr(tuning.spec, name) for name in type(tuning.spec).model_fields}
     for name in _MUTABLE_SPEC:
         del fields[name]
+    pools = tuple(pool.model_dump(exclude=set(_MUTABLE_POOL)) for pool in tuning.spec.node_pools)
+    fields["node_pools"] = pools
     fields["trial"] = tuning.spec.trial.model_dump(exclude=set(_MUTABLE_TRIAL))
     return fields
 
