@@ -274,7 +274,7 @@ TEMPLATES: tuple[tuple[type, str, str, Document, Document], ...] = (
     (
         VolumeMount,
         "mountPath",
-        "may not lie in /dev, /proc, /sys, /tmp, /scratch, /artefacts",
+        "may not lie in /dev, /proc, /sys, /tmp, /scratch",
         {"volumes": AN_EMPTY, "volumeMounts": [SHARED_MEMORY]},
         {"volumes": AN_EMPTY, "volumeMounts": [OWN_FOLDER]},
     ),
@@ -291,6 +291,19 @@ case(
     "spec.trial",
     bad={"artefactCache": {"volume": "builds"}, "podTemplate": {"volumes": [READ_ONLY]}},
     good={"artefactCache": {"volume": "builds"}, "podTemplate": {"volumes": [A_CLAIM]}},
+)
+
+IN_CACHE = {"name": "a", "mountPath": "/artefacts/mine"}
+case(
+    TrialSpec,
+    "artefactCache",
+    "may not be set when a volumeMount of podTemplate lies in /artefacts",
+    "spec.trial",
+    bad={
+        "artefactCache": {"volume": "builds"},
+        "podTemplate": {"volumes": [A_CLAIM, *AN_EMPTY], "volumeMounts": [IN_CACHE]},
+    },
+    good={"podTemplate": {"volumes": AN_EMPTY, "volumeMounts": [IN_CACHE]}},
 )
 
 FROM_SECRET = {"secretKeyRef": {"name": "a", "key": "b"}}

@@ -20,7 +20,8 @@ from deploytune.api.pod_template import (
 from deploytune.api.pod_volumes import ProjectionSource, VolumeMount, VolumeSpec
 from deploytune.api.tuning import NodePoolSpec, ResourcesSpec, TrialSpec
 
-_RESERVED_ROOTS = ("/dev", "/proc", "/sys", "/tmp", "/scratch", "/artefacts")  # noqa: S108 - of the container
+_RESERVED_ROOTS = ("/dev", "/proc", "/sys", "/tmp", "/scratch")  # noqa: S108 - of the container
+_CACHE_ROOT = "/artefacts"
 _OWN_VOLUMES = "deploytune-"
 _OWN_VARIABLES = "DEPLOYTUNE_"
 
@@ -50,6 +51,13 @@ def _has_volume_for_cache(trial: TrialSpec) -> bool:
     claims = {volume.name: volume.persistent_volume_claim for volume in trial.pod_template.volumes}
     claim = claims.get(trial.artefact_cache.volume)
     return claim is not None and not claim.read_only
+
+
+def _leaves_place_for_cache(trial: TrialSpec) -> bool:
+    mounts = trial.pod_template.volume_mounts
+    return trial.artefact_cache is None or not any(
+        _lies_in(mount.mount_path, _CACHE_ROOT) for mount in mounts
+    )
 
 
 def _keys_match(field: str, words: str, pattern: str) -> Rule:
@@ -140,6 +148,13 @@ POD_RULES: Rules = {
             "v.name == self.artefactCache.volume && has(v.persistentVolumeClaim) && "
             "!v.persistentVolumeClaim.readOnly)",
             _has_volume_for_cache,
+        ),
+        Rule(
+            "artefactCache",
+            f"may not be set when a volumeMount of podTemplate lies in {_CACHE_ROOT}",
+            "!has(self.artefactCache) || !self.podTemplate.volumeMounts.exists(m, "
+            f"m.mountPath == '{_CACHE_ROOT}' || m.mountPath.startsWith('{_CACHE_ROOT}/'))",
+            _leaves_place_for_cache,
         ),
     ),
     VolumeSpec: (

@@ -167,7 +167,8 @@ class VolumeMount(ContractModel):
 
     name: Name = Field(description="name of the volume")
     mount_path: AbsolutePath = Field(
-        description="absolute path; not in /dev, /proc, /sys, /tmp, /scratch, /artefacts"
+        description="absolute path; not in /dev, /proc, /sys, /tmp, /scratch, nor in /artefacts "
+        "while trial.artefactCache is set"
     )
     read_only: bool = Field(default=False, description="whether the trial may not write")
     sub_path: RelativePath | None = Field(
