@@ -107,6 +107,6 @@ def _shared(labels: Labels, resource: str) -> Iterator[str]:
     key = f"{resource}.replicas"
     if labels.get(key, "").isdecimal() and int(labels[key]) > _ALONE:
         yield f"{key}={labels[key]}"
-    key = f"{_WHOLE}.product"
+    key = f"{resource}.product"  # a node may share its whole devices and not their slices
     if labels.get(key, "").endswith(_SHARED_SUFFIX):
         yield f"{key}={labels[key]}"

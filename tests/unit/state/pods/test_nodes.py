@@ -94,6 +94,11 @@ def test_a_slice_has_its_profile(
 
 SHARED = [
     pytest.param({"nvidia.com/gpu.product": "Tesla-T4-SHARED"}, "nvidia.com/gpu", id="by suffix"),
+    pytest.param(
+        {"nvidia.com/mig-1g.6gb.product": "A30-MIG-1g.6gb-SHARED"},
+        "nvidia.com/mig-1g.6gb",
+        id="a slice by suffix",
+    ),
     pytest.param({"nvidia.com/gpu.replicas": "4"}, "nvidia.com/gpu", id="by replicas"),
     pytest.param({"nvidia.com/gpu.sharing-strategy": "mps"}, "nvidia.com/gpu", id="by MPS"),
     pytest.param({"nvidia.com/gpu.replicas": "2"}, "nvidia.com/gpu.shared", id="a renamed one"),
@@ -115,6 +120,20 @@ def test_a_node_that_shares_its_devices_is_found_out(labels: dict[str, str], res
     why = why_not_exclusive(found, pool, "n-1")
     assert why is not None
     assert why.startswith(f"node n-1 shares its devices ({'='.join(label)}): ")
+
+
+@pytest.mark.parametrize(
+    ("labels", "resource"),
+    [
+        ({"nvidia.com/gpu.product": "A30-SHARED"}, "nvidia.com/mig-1g.6gb"),
+        ({"nvidia.com/mig-1g.6gb.product": "A30-MIG-1g.6gb-SHARED"}, "nvidia.com/gpu"),
+    ],
+    ids=["a slice beside shared devices", "a device beside shared slices"],
+)
+def test_what_a_node_shares_of_another_resource_does_not_matter(
+    labels: dict[str, str], resource: str
+) -> None:
+    assert Sharing.EXCLUSIVE is devices(labels, a_pool(resource)).sharing
 
 
 def test_a_pool_that_allows_it_may_have_shared_devices() -> None:
