@@ -147,6 +147,15 @@ def test_the_operator_may_read_nodes_where_that_is_asked_for(
     assert essences(expected) == essences(of_kind(without_hooks(made), *KINDS_OF_RIGHTS))
 
 
+def test_installations_of_the_same_name_share_no_right_to_read_nodes(helm: Helm) -> None:
+    values = {"watchNamespaces": list(WATCHED), "rbac": {"aggregate": False, "nodes": True}}
+    made = helm.template(values=values)
+
+    assert [f"{RELEASE}-{NAMESPACE}-nodes"] == [
+        each["metadata"]["name"] for each in of_kind(without_hooks(made), "ClusterRole")
+    ]
+
+
 @BY_MODE
 def test_what_cleans_up_gets_the_rights_that_the_code_names(
     helm: Helm, watched: tuple[str, ...]

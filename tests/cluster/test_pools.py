@@ -86,7 +86,7 @@ def test_a_trial_that_comes_to_a_node_that_shares_its_devices_is_ended(
             eventually(lambda: condition(kubectl, "Degraded") == degraded, "Degraded")
     finally:
         for kind in ("clusterrole", "clusterrolebinding"):
-            cluster.kubectl.run("delete", kind, f"{name}-nodes")
+            cluster.kubectl.run("delete", kind, f"{rights.cluster_name}-nodes")
     (attempt, *_) = attempts_of(kubectl)
 
     assert "Misconfigured" == attempt["outcome"]

@@ -99,12 +99,19 @@ class Installation:
     watched: tuple[str, ...] = ()
     reads_nodes: bool = False
 
+    @property
+    def cluster_name(self) -> str:
+        """The name of what stands outside namespaces: others of the same name may be installed."""
+        return f"{self.name}-{self.namespace}" if self.watched else self.name
+
 
 def operator_objects(installation: Installation) -> Iterator[Object]:
     """Yield the operator's service account, and the roles bound to it."""
     yield from _account_objects(installation, TUNING_PERMISSIONS, LEASE_PERMISSIONS)
     if installation.reads_nodes:
-        yield from _granted(installation, f"{installation.name}-nodes", NODE_PERMISSIONS, None)
+        yield from _granted(
+            installation, f"{installation.cluster_name}-nodes", NODE_PERMISSIONS, None
+        )
 
 
 def release_objects(installation: Installation) -> Iterator[Object]:
