@@ -34,7 +34,8 @@ there; a write whose answer was lost is not counted.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter as Counted
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -136,9 +137,8 @@ class OperatorMetrics:
     def trial_written(self, before: TuningTrial | None, after: TuningTrial) -> None:
         """Count a trial whose status was written, and its attempts that are new on record."""
         namespace, pool = after.metadata.namespace or "", after.spec.pool
-        known = 0 if before is None else len(before.status.attempts)
-        for attempt in after.status.attempts[known:]:
-            self._attempt_ended(namespace, pool, attempt)
+        known = () if before is None else before.status.attempts
+        self._attempts_ended(namespace, pool, known, after.status.attempts)
         was_finished = before is not None and before.is_finished
         if was_finished or after.status.outcome is None:
             return
@@ -182,11 +182,32 @@ class OperatorMetrics:
         """Note how long a tuning waited for a worker."""
         self._waits.observe(seconds)
 
-    def _attempt_ended(self, namespace: str, pool: str, attempt: AttemptRecord) -> None:
-        labels = (namespace, attempt.outcome, attempt.cause or "", pool)
-        self._attempts.labels(*labels).inc()
-        self._attempt_seconds.labels(*labels).inc(attempt.seconds)
-        self._accelerator_seconds.labels(*labels).inc(attempt.accelerator_seconds)
+    def _attempts_ended(
+        self,
+        namespace: str,
+        pool: str,
+        known: Sequence[AttemptRecord],
+        recorded: Sequence[AttemptRecord],
+    ) -> None:
+        """Count the attempts that are new on record, by their numbers.
+
+        A record may take in the one before it, of the same kind, with its seconds: what is new of
+        those shows in the sum of a kind alone.
+        """
+        last = max((one.attempt for one in known), default=-1)
+        new = Counted((one.outcome, one.cause) for one in recorded if one.attempt > last)
+        for (outcome, cause), count in new.items():
+            labels = (namespace, outcome, cause or "", pool)
+            before, after = (
+                [one for one in each if (one.outcome, one.cause) == (outcome, cause)]
+                for each in (known, recorded)
+            )
+            seconds = sum(one.seconds for one in after) - sum(one.seconds for one in before)
+            held = sum(one.accelerator_seconds for one in after)
+            held -= sum(one.accelerator_seconds for one in before)
+            self._attempts.labels(*labels).inc(count)
+            self._attempt_seconds.labels(*labels).inc(max(0.0, seconds))
+            self._accelerator_seconds.labels(*labels).inc(max(0.0, held))
 
     def _begin_at_zero(self) -> None:
         """Make the series whose labels are known, so that their first increase shows."""

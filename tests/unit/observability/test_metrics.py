@@ -72,6 +72,30 @@ def test_an_attempt_is_counted_though_its_trial_goes_on(metrics: OperatorMetrics
     assert 14 == value(metrics, "deploytune_accelerator_seconds_total", labels)
 
 
+def test_an_attempt_is_counted_when_its_record_takes_in_the_one_before(
+    metrics: OperatorMetrics,
+) -> None:
+    """Records that count for nothing are bounded in number: two become one."""
+
+    def ended(attempt: int, seconds: float) -> AttemptRecord:
+        return AttemptRecord(
+            attempt=attempt,
+            outcome=OutcomeKind.MISCONFIGURED,
+            seconds=seconds,
+            accelerator_seconds=2 * seconds,
+        )
+
+    known = with_attempts(a_trial(), ended(0, 5.0), ended(1, 7.0))
+
+    metrics.trial_written(known, with_attempts(a_trial(), ended(1, 12.0), ended(2, 4.0)))
+    metrics.trial_written(known, with_attempts(a_trial(), ended(0, 5.0), ended(2, 11.0)))
+
+    labels = {**ENDED, "outcome": "Misconfigured"}
+    assert 2 == value(metrics, "deploytune_attempts_total", labels)
+    assert 8 == value(metrics, "deploytune_attempt_seconds_total", labels)
+    assert 16 == value(metrics, "deploytune_accelerator_seconds_total", labels)
+
+
 def test_the_seconds_of_each_stage_are_in_its_histogram(metrics: OperatorMetrics) -> None:
     trial = a_finished_trial()
     status = trial.status.replace(stage_seconds={Stage.BUILD: 40.0})
