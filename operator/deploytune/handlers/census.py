@@ -30,9 +30,19 @@ class KnownTunings:
         """Return how they stand."""
         return tuple(self._known.values())
 
+    def keys(self) -> Iterable[TuningKey]:
+        """Return whose they are."""
+        return tuple(self._known)
+
     def note(self, key: TuningKey, status: TuningStatus, trials: Iterable[TuningTrial]) -> None:
         """Note how a tuning stands after a pass."""
         pools = Counter(trial.spec.pool for trial in trials if not trial.is_finished)
+        self._known[key] = TuningCount(key.namespace, _state_of(status), pools)
+
+    def note_status(self, key: TuningKey, status: TuningStatus) -> None:
+        """Note how a tuning stands after a pass that has thrown; its trials are as they were."""
+        known = self._known.get(key)
+        pools = {} if known is None else known.active_by_pool
         self._known[key] = TuningCount(key.namespace, _state_of(status), pools)
 
     def note_end(self, key: TuningKey) -> None:

@@ -106,7 +106,9 @@ class Controller:
         self._metrics.failed(kind_of_failure(error))
         self.forget(key)
         if not isinstance(error, _PASSING):
-            await self._failures.tell(key, error)
+            told = await self._failures.tell(key, error)
+            if told is not None:
+                self._census.note_status(key, told)
 
     async def _until_no_conflict(self, key: TuningKey) -> float | None:
         for _ in range(_LOOKS - 1):

@@ -59,25 +59,30 @@ class Failures:
         await write_and_tell(self._api, metadata, before, after, now)
         return after
 
-    async def tell(self, key: TuningKey, error: Exception) -> None:
-        """Say in the status that a pass has failed, if it is worth saying; best effort."""
+    async def tell(self, key: TuningKey, error: Exception) -> TuningStatus | None:
+        """Say in the status that a pass has failed, if it is worth saying; best effort.
+
+        The status is returned, None where it was not said.
+        """
         self._in_a_row[key] += 1
         if isinstance(error, _NOBODYS_FAULT):
-            return
+            return None
         if isinstance(error, ClusterError) and self._in_a_row[key] < _TOLD_FROM:
-            return
+            return None
         try:
-            await self._tell(key, error)
+            return await self._tell(key, error)
         except (ClusterError, InvalidTuningError) as untold:  # what cannot be read is not replaced
             _log.warning("the failure is not in the status: %s", untold, extra=about(*key))
+            return None
 
-    async def _tell(self, key: TuningKey, error: Exception) -> None:
+    async def _tell(self, key: TuningKey, error: Exception) -> TuningStatus | None:
         found = await self._api.find(TUNINGS, key.namespace, key.name)
         if found is None or is_finished(found):
-            return
+            return None
         metadata, before, now = _metadata(found), read_status(found), self._clock()
         after = reconcile_failed(before, error, metadata.generation, now)
         await write_and_tell(self._api, metadata, before, after, now)
+        return after
 
 
 def _metadata(found: Json) -> Metadata:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from deploytune.handlers.access import check_access
 from deploytune.handlers.controller import Controller
-from deploytune.handlers.heartbeat import beat_for_ever
+from deploytune.handlers.heartbeat import Remembered, beat_for_ever
 from deploytune.handlers.keys import TuningKey
 from deploytune.handlers.kopf_handlers import Listener, handlers_for
 from deploytune.handlers.liveness import Hearing, liveness
@@ -178,9 +178,8 @@ async def _work(
     queue = WorkQueue(controller.reconcile, options.workers, telemetry.metrics.waited)
     telemetry.census.queue_depth = lambda: queue.depth
     telemetry.census.is_leading = lambda: lease.is_held
-    beat = beat_for_ever(
-        guarded, options.scopes, options.heartbeat_seconds, queue.add, controller.known
-    )
+    remembered = Remembered(controller.known, telemetry.census.keys)
+    beat = beat_for_ever(guarded, options.scopes, options.heartbeat_seconds, queue.add, remembered)
     with _watching(options, controller, queue, signs.hearing):
         async with asyncio.TaskGroup() as tasks:
             working = tasks.create_task(queue.run())
