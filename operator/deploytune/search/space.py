@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from random import Random
 from types import MappingProxyType
 
@@ -133,15 +134,25 @@ class Space:
         """
         if any(parameter.count is None for parameter in self.parameters):
             return None
-        free = [parameter for parameter in self.parameters if parameter not in self._structural]
-        walk = self._walk(self._structural, _within_steps(_all_levels))
         try:
-            return sum(
-                math.prod(p.count or 1 for p in free if self.is_active(p, assignment))
-                for assignment in walk
-            )
+            return sum(self._counts())
         except _TooLongError:
             return None
+
+    def is_larger_than(self, count: int) -> bool:
+        """Tell whether there are more configurations; no more of them are counted than it takes."""
+        if any(parameter.count is None for parameter in self.parameters):
+            return True
+        try:
+            return any(total > count for total in accumulate(self._counts()))
+        except _TooLongError:
+            return True
+
+    def _counts(self) -> Iterator[int]:
+        """Yield how many configurations there are with each assignment of structural parameters."""
+        free = [parameter for parameter in self.parameters if parameter not in self._structural]
+        for assignment in self._walk(self._structural, _within_steps(_all_levels)):
+            yield math.prod(p.count or 1 for p in free if self.is_active(p, assignment))
 
     def configurations(self, continuous_levels: int = 5) -> Iterator[Configuration]:
         """Yield every configuration once, lazily, the last parameter varying fastest.

@@ -39,12 +39,12 @@ def _budget_is_spent(problem: Problem, knowledge: Knowledge) -> bool:
 
 
 def _space_is_used_up(problem: Problem, knowledge: Knowledge) -> bool:
-    size = problem.space.size
-    if size is None or size > len(knowledge.finished) + len(knowledge.in_flight) + len(
-        knowledge.abandoned
-    ):
+    space = problem.space
+    told = len(knowledge.finished) + len(knowledge.in_flight) + len(knowledge.abandoned)
+    # A bound first: to count a large space takes a second, and this is asked at every pass.
+    if space.is_larger_than(told):
         return False
-    return len(knowledge.tried(problem.space)) >= size
+    return not space.is_larger_than(len(knowledge.tried(space)))
 
 
 def _gains_too_little(problem: Problem, knowledge: Knowledge) -> bool:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from search_builders import a_finished, a_float, a_problem, a_small_space
+from search_builders import a_choice, a_finished, a_float, a_problem, a_small_space
 
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.outcomes import OutcomeKind
@@ -58,6 +60,27 @@ def test_abandoned_configurations_use_up_the_space_but_not_the_budget() -> None:
 def test_a_configuration_tried_twice_counts_once_for_the_space() -> None:
     twice = Knowledge((*finished(9).finished, a_finished(9, ALL[0])))
     assert stop_reason(a_problem(a_small_space()), twice) is None
+
+
+def test_no_more_of_a_space_is_counted_than_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many exclusions a whole count takes most of a second, at every pass."""
+    walked: list[object] = []
+    names = ("a", "b", "c")
+    choices = tuple(a_choice(name, *range(20)) for name in names)
+    excluded = tuple(dict.fromkeys(names, value) for value in range(20))
+    problem = a_problem(Space(choices, excluded), max_trials=1000)
+    walk = Space._walk
+
+    def watched(*given: Any) -> Iterator[object]:
+        for each in walk(*given):
+            walked.append(each)
+            yield each
+
+    monkeypatch.setattr(Space, "_walk", watched)
+    tried = Knowledge((a_finished(0, {"a": 0, "b": 0, "c": 1}),))
+
+    assert stop_reason(problem, tried) is None
+    assert 2 == len(walked)
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
