@@ -6,7 +6,8 @@ ClusterError
 ├── AlreadyExistsError   409: an object of this name is there
 ├── ExpiredError         410: a list cannot be continued
 ├── RefusedError         400, 403, 422: a quota, an admission rule, a missing right, a bad field;
-│                        500 where it is an admission webhook that cannot be called
+│                        500 where it is an admission webhook that cannot be called, or a field
+│                        that an older CRD does not know
 ├── NotLeadingError      nothing was sent: the Lease is not held
 └── UnavailableError     no answer, 401, 408, 429, 5xx: to be tried again later
 
@@ -24,6 +25,8 @@ from deploytune.contract.errors import ClusterError
 
 _MESSAGE_LIMIT = 512
 _FAILED_WEBHOOK = "failed calling webhook"
+_UNKNOWN_FIELD = "field not declared in schema"
+_OLDER_CRDS = "the CRDs are older than the operator: apply those of its version"
 _NAMESPACE_ENDING = "NamespaceTerminating"
 
 
@@ -85,6 +88,8 @@ def error_of(code: int, headers: Mapping[str, str], body: bytes) -> ClusterError
     if code == HTTPStatus.CONFLICT:
         exists = status.get("reason") == "AlreadyExists"
         return AlreadyExistsError(message) if exists else ConflictError(message)
+    if _UNKNOWN_FIELD in message:  # a 500, though it stays so until somebody mends it
+        return RefusedError(in_one_line(f"{_OLDER_CRDS}; {message}"), code, _causes(status))
     is_temporary = code in _TEMPORARY or code >= HTTPStatus.INTERNAL_SERVER_ERROR
     if is_temporary and _FAILED_WEBHOOK not in message:
         return UnavailableError(message, _retry_after_seconds(headers))

@@ -50,6 +50,16 @@ def test_a_webhook_that_cannot_be_called_is_a_refusal_that_somebody_must_mend() 
     assert (RefusedError, message) == (type(error), str(error))
 
 
+def test_a_field_that_an_older_crd_does_not_know_is_a_refusal_that_says_what_to_do() -> None:
+    message = (
+        "failed to create typed patch object (ml/tune-0; deploytune.dev/v1alpha1, "
+        "Kind=TuningTrial): .status.attempts[0].devices: field not declared in schema"
+    )
+    error = error_of(500, {}, a_status(message, reason="InternalError"))
+    said = f"the CRDs are older than the operator: apply those of its version; {message}"
+    assert (RefusedError, said) == (type(error), str(error))
+
+
 def test_a_namespace_that_is_ending_is_told_from_a_quota() -> None:
     ending = {"causes": [{"reason": "NamespaceTerminating"}]}
     refusals = [
