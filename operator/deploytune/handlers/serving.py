@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
 from deploytune.contract.errors import MachineError
+
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - to be told, not chosen here
+"""Is taken for every address of the machine, those of IPv6 as well: a Pod may have no other."""
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -67,7 +70,12 @@ def _checked(endpoint: Endpoint) -> SplitResult:
 
 
 async def _listen(runner: web.AppRunner, address: tuple[str, int], endpoint: Endpoint) -> None:
+    host, port = address
+    if host == _EVERYWHERE:
+        with suppress(OSError):  # a machine may have no IPv6 to listen on
+            await web.TCPSite(runner, None, port).start()
+            return
     try:
-        await web.TCPSite(runner, *address).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         raise MachineError(f"{endpoint.flag}: cannot listen on {endpoint.url}: {error}") from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -54,11 +55,24 @@ def an_endpoint(url: str, hearing: Hearing) -> Endpoint:
     return Endpoint("--liveness", url, liveness(hearing))
 
 
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="needs IPv6")
+async def test_every_address_means_those_of_ipv6_too(unused_tcp_port: int) -> None:
+    """A Pod of an IPv6-only network has no other."""
+    addresses = [f"http://{host}:{unused_tcp_port}/healthz" for host in ("127.0.0.1", "[::1]")]
+    everywhere = f"http://0.0.0.0:{unused_tcp_port}/healthz"
+
+    assert [200, 200] == [await status_at(each, Hearing(), everywhere) for each in addresses]
+
+
 async def status_of(hearing: Hearing, port: int) -> int:
     url = f"http://127.0.0.1:{port}/healthz"
+    return await status_at(url, hearing, url)
+
+
+async def status_at(url: str, hearing: Hearing, served: str) -> int:
     async with (
         asyncio.timeout(10),
-        serving([an_endpoint(url, hearing)]),
+        serving([an_endpoint(served, hearing)]),
         aiohttp.ClientSession() as session,
         session.get(url) as answer,
     ):
