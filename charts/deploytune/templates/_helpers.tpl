@@ -175,7 +175,7 @@ resources:
 {{- define "deploytune.leaseReleaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [delete]
+  verbs: [get, delete]
 {{- end }}
 
 {{- define "deploytune.testRules" -}}

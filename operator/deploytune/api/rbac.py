@@ -11,7 +11,7 @@
     Leases               get, list, create, update         its own namespace
     Nodes                get: what devices they have       the cluster; optional
 
-What cleans up after it may read and patch Pods there, and delete the Lease.
+What cleans up after it may read and patch Pods there, and read and delete the Lease.
 
 No Secrets, no exec, no other kinds. Without a list of namespaces all but the last is a ClusterRole.
 People get `view` and `edit` through Kubernetes' own aggregated roles; trials are the operator's
@@ -73,7 +73,7 @@ NODE_PERMISSIONS = (Permission("", ("nodes",), ("get",)),)
 POD_RELEASE_PERMISSIONS = (Permission("", ("pods",), ("get", "list", "patch")),)
 """Of what lets go of trial Pods when the operator is gone, where it worked."""
 
-LEASE_RELEASE_PERMISSIONS = (Permission("coordination.k8s.io", ("leases",), ("delete",)),)
+LEASE_RELEASE_PERMISSIONS = (Permission("coordination.k8s.io", ("leases",), ("get", "delete")),)
 """Of the same, in the operator's own namespace."""
 
 VIEW_PERMISSIONS = (Permission(GROUP, ("deploymenttunings", "tuningtrials"), _READ),)

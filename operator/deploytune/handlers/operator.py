@@ -14,7 +14,7 @@ import socket
 import uuid
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -35,11 +35,9 @@ from deploytune.handlers.sweep import EVERYWHERE, release_all, sweep_for_ever
 from deploytune.handlers.telemetry import Telemetry
 from deploytune.handlers.watch import Watch
 from deploytune.runtime.kube.adapter import KubeOptions
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
 from deploytune.runtime.kube.connection import connect, read_configuration
-from deploytune.runtime.kube.errors import NotFoundError
 from deploytune.runtime.kube.lease import Lease, LeaseLostError
-from deploytune.runtime.kube.resources import LEASES
 from deploytune.state.pods.manifest import PodOptions
 
 _DECIDING_THREADS = 4
@@ -127,13 +125,16 @@ def _endpoints(options: OperatorOptions, hearing: Hearing, telemetry: Telemetry)
 async def release_everything(options: OperatorOptions) -> int:
     """Drop the finalizers of all trial Pods, delete the Lease, and return how many Pods there were.
 
+    A Lease that an operator holds is left to it.
+
     Raises:
         ClusterError: the API server gives no answer, or refuses it.
     """
     async with connect(options.kubeconfig, options.context) as api:
         released = await release_all(api, options.scopes)
-        with suppress(NotFoundError):
-            await api.delete(LEASES, options.lease_namespace, options.lease_name, Deletion())
+        if not await Lease(api, options.lease_namespace, options.lease_name, "").delete():
+            place = f"{options.lease_namespace}/{options.lease_name}"
+            _log.warning("Lease %s is not deleted: an operator holds it", place)
         return released
 
 

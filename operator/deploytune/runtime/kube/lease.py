@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Self
 
 from deploytune.contract.errors import ClusterError
-from deploytune.runtime.kube.api_server import ApiServer, Json
+from deploytune.runtime.kube.api_server import ApiServer, Deletion, Json
 from deploytune.runtime.kube.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -144,6 +144,36 @@ class Lease:
             except ClusterError as error:  # a server that has just started may refuse, too
                 _log.warning("%s is not renewed: %s", self._place, error)
 
+    async def delete(self) -> bool:
+        """Delete it unless somebody holds it; return whether it is gone.
+
+        Who holds it renews it while it is looked at, for twice as long as its holder has promised.
+
+        Raises:
+            ClusterError: the API server gives no answer, or refuses it.
+        """
+        begun = time.monotonic()
+        while True:
+            found = await self._api.find(LEASES, self._namespace, self._name)
+            if found is None:
+                return True
+            if self._may_be_taken(found) and await self._is_deleted(found):
+                return True
+            if time.monotonic() >= begun + 2 * self._promised_seconds(found):
+                return False
+            await asyncio.sleep(self._times.retry_seconds)
+
+    async def _is_deleted(self, found: Json) -> bool:
+        """Delete it as it was found, and tell whether it had stayed so."""
+        version = Deletion(resource_version=found["metadata"]["resourceVersion"])
+        try:
+            await self._api.delete(LEASES, self._namespace, self._name, version)
+        except ConflictError:
+            return False
+        except NotFoundError:
+            return True
+        return True
+
     @property
     def _place(self) -> str:
         return f"Lease {self._namespace}/{self._name}"
@@ -212,9 +242,11 @@ class Lease:
         version = found["metadata"]["resourceVersion"]
         if version != self._seen_version:
             self._seen_version, self._seen_at = version, time.monotonic()
-        promised = found["spec"].get("leaseDurationSeconds") or self._times.duration_seconds
-        is_late = time.monotonic() >= self._seen_at + promised
+        is_late = time.monotonic() >= self._seen_at + self._promised_seconds(found)
         return is_late or _holder(found) in ("", self._identity)
+
+    def _promised_seconds(self, found: Json) -> float:
+        return found["spec"].get("leaseDurationSeconds") or self._times.duration_seconds
 
     def _taken(self, found: Json) -> Json:
         now = _now()
