@@ -44,6 +44,7 @@ class MetricDefinition:
     needs_labels: bool = False
     needs_device: bool = False
     needs_function: bool = False
+    may_be_negative: bool = False
 
     @property
     def needs_evaluation_data(self) -> bool:
@@ -96,6 +97,7 @@ def _quality(
         meaning=meaning,
         needs_labels=not needs_function,
         needs_function=needs_function,
+        may_be_negative=transform is Transform.IDENTITY,  # the others' take positive numbers
     )
 
 
@@ -176,6 +178,7 @@ _DEFINITIONS = (
         0.001,
         Transform.IDENTITY,
         "mean over the samples of the cosine between the output and the fp32 reference's",
+        may_be_negative=True,
     ),
     MetricDefinition(
         "output_drift",

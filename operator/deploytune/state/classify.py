@@ -135,9 +135,10 @@ def _why_another(report: TrialReport, identity: AttemptIdentity) -> str | None:
 
 
 def _why_impossible(report: TrialReport) -> str | None:
-    """Return why figures cannot be: no metric that deploytune knows is ever negative."""
+    """Return why figures cannot be: few of the metrics that deploytune knows may be negative."""
     for key, measured in report.metrics.items():
-        if split_metric_key(key)[0] in METRICS and measured.value < 0:
+        definition = METRICS.get(split_metric_key(key)[0])
+        if definition is not None and measured.value < 0 and not definition.may_be_negative:
             return f"report must not have a negative {key}, got {measured.value:g}"
     return None
 

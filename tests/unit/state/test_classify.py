@@ -8,9 +8,10 @@ import pytest
 from builders import MEMORY, NAME, OBJECTIVE, a_breadcrumb, a_report, an_ending
 
 from deploytune.api.trial import AttemptRecord
-from deploytune.contract.codec import MAX_MESSAGE_BYTES
+from deploytune.contract.codec import MAX_MESSAGE_BYTES, decode_message, encode_report
 from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.report import Measurement, TrialReport
 from deploytune.contract.stages import Stage
 from deploytune.state.classify import AttemptIdentity, classify
 from deploytune.state.world import EndedBy, Ending
@@ -226,6 +227,18 @@ def test_an_ending_has_one_verdict(
 ) -> None:
     verdict = classify(IDENTITY, ending)
     assert expected == (verdict.outcome, verdict.cause, verdict.stage)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["accuracy_drop", "evaluation_score", "evaluation_score_drop", "cosine_similarity"],
+)
+def test_some_figures_may_be_negative(metric: str) -> None:
+    report = decode_message(a_report())
+    assert isinstance(report, TrialReport)
+    metrics = {**report.metrics, metric: Measurement(value=-0.25)}
+    verdict = classify(IDENTITY, an_ending(encode_report(report.replace(metrics=metrics))))
+    assert FEASIBLE is verdict.outcome
 
 
 @pytest.mark.parametrize(
