@@ -8,6 +8,7 @@ server does, and latency counts from the moment a request was due, client's lag 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
 
@@ -50,6 +51,9 @@ class LoadGenerator:
         self.sent = 0
         self.answered = 0
         self.is_overloaded = False
+        self.ended_at = math.inf
+        self._open: dict[int, tuple[float, float]] = {}
+        self._late: list[Sample] = []
 
     async def run_closed_loop(self, concurrency: int) -> None:
         """Keep `concurrency` requests outstanding."""
@@ -61,6 +65,20 @@ class LoadGenerator:
         """Send a request after each of the gaps, calling `note_due` for each."""
         self._start(self._send_when_due(gaps, note_due))
         await self._wait_for_end()
+
+    def outstanding(self) -> list[Sample]:
+        """Return the requests that are open, as long as they have been so."""
+        now = self._loop.time()
+        return [
+            Sample(intended, sent, now, answered=False, is_open=True)
+            for intended, sent in self._open.values()
+        ]
+
+    def late(self) -> list[Sample]:
+        """Return the requests that were outstanding at the end, and what came of waiting."""
+        now = self._loop.time()
+        never = [Sample(due, sent, now, answered=False) for due, sent in self._open.values()]
+        return [*self._late, *never]
 
     async def _send_again_and_again(self) -> None:
         while not self._end.done():
@@ -75,7 +93,7 @@ class LoadGenerator:
                 return
             if len(self._tasks) > OUTSTANDING_CAP:
                 self.is_overloaded = True
-                self._end.set_result(After.GIVE_UP)
+                self._end_with(After.GIVE_UP)
                 return
             note_due()
             self._start(self._send_one(due))
@@ -83,13 +101,22 @@ class LoadGenerator:
     async def _send_one(self, intended: float) -> None:
         began = self._loop.time()
         self.sent += 1
+        number = self.sent
+        self._open[number] = (intended, began)
         answered = await self._send()
         self.answered += answered
+        del self._open[number]
+        sample = Sample(intended, began, self._loop.time(), answered)
         if self._end.done():
+            self._late.append(sample)
             return
-        after = self._take(Sample(intended, began, self._loop.time(), answered))
+        after = self._take(sample)
         if after is not After.GO_ON:
-            self._end.set_result(after)
+            self._end_with(after)
+
+    def _end_with(self, after: After) -> None:
+        self.ended_at = self._loop.time()
+        self._end.set_result(after)
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

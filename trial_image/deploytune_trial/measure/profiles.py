@@ -4,14 +4,16 @@ Warm-up: a closed loop, whatever the profile, since it cannot overrun a server t
 windows of a quarter of the measured ones (10 to 250 requests), until the medians of two in a row
 are within 20 %, at most eight windows and ten seconds. Measurement: windows until the goal is
 reached (limits decided, objectives precise), at most the profile's cap. The first requests of a
-measurement fill the pipeline and do not count.
+measurement fill the pipeline and do not count. Requests that are outstanding for longer than any
+limit count at every look and at the end: else those that are never answered would be invisible.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +23,7 @@ from deploytune_trial.measure.arrivals import poisson_gaps
 from deploytune_trial.measure.generators import After, LoadGenerator, Send
 from deploytune_trial.measure.goals import Goal, Inquiry
 from deploytune_trial.measure.percentiles import percentile_of
-from deploytune_trial.measure.windows import Requests, Sample, values_agree
+from deploytune_trial.measure.windows import LATENCIES, Requests, Sample, values_agree
 
 WARM_UP_TOLERANCE = 0.20
 WARM_UP_WINDOWS = 8
@@ -66,8 +68,12 @@ class Patience(Protocol):
         """Look at one more sample."""
         ...
 
-    def judge_windows(self, run: ProfileRun) -> After:
-        """Look at the windows after one more was completed."""
+    def judge_windows(self, run: ProfileRun, seen: Requests) -> After:
+        """Look at the windows after one more was completed; `seen` has the overdue ones too."""
+        ...
+
+    def overdue_ms(self, run: ProfileRun) -> float:
+        """Return for how long a request must be outstanding to count."""
         ...
 
 
@@ -84,13 +90,17 @@ class WarmUpPatience:
         """Stop when the seconds are spent."""
         return After.STOP if sample.ended >= self._until else After.GO_ON
 
-    def judge_windows(self, run: ProfileRun) -> After:
+    def judge_windows(self, run: ProfileRun, seen: Requests) -> After:
         """Stop when the last two agree, or there were enough."""
-        latest = run.requests.latencies_ms(since=len(run.requests) - self._size)
+        latest = seen.latencies_ms(since=len(seen) - self._size)
         median = percentile_of(sorted(latest.tolist()), _MEDIAN)
         before, self._last_median = self._last_median, median
         steady = before is not None and values_agree([before, median], WARM_UP_TOLERANCE)
         return After.STOP if steady or run.window_count >= WARM_UP_WINDOWS else After.GO_ON
+
+    def overdue_ms(self, run: ProfileRun) -> float:  # noqa: ARG002 - the protocol's
+        """Wait for all."""
+        return math.inf
 
 
 class MeasurePatience:
@@ -102,6 +112,8 @@ class MeasurePatience:
         self._inquiry = Inquiry(profile, goal)
         self._watch = AbortWatch(goal.ceilings, profile.window_requests)
         self._lead_in = lead_in_of(profile)
+        bounds = [limit.bound for limit in goal.limits if limit.metric in LATENCIES]
+        self._largest_limit_ms = max(bounds, default=None)
 
     def judge_sample(self, sample: Sample, run: ProfileRun) -> After:
         """Give up when a ceiling is certain to be broken."""
@@ -111,13 +123,17 @@ class MeasurePatience:
             self._watch.begin_window()
         return After.GO_ON if run.lost_metric is None else After.GIVE_UP
 
-    def judge_windows(self, run: ProfileRun) -> After:
+    def judge_windows(self, run: ProfileRun, seen: Requests) -> After:
         """Stop when enough is known, or the windows are spent."""
         self._watch.begin_window()
-        run.settled = self._inquiry.is_over(run.window_count, run.requests)
+        run.settled = self._inquiry.is_over(run.window_count, seen)
         run.undecided = frozenset(self._inquiry.decisions.undecided)
         spent = run.window_count >= self._profile.max_windows
         return After.STOP if run.settled or spent else After.GO_ON
+
+    def overdue_ms(self, run: ProfileRun) -> float:
+        """Return the largest limit of a latency, without limits the largest latency so far."""
+        return self._largest_limit_ms or run.requests.largest_ms()
 
 
 def lead_in_of(profile: LoadProfile) -> int:
@@ -155,6 +171,7 @@ async def measure(profile: LoadProfile, send: Send, seed: int, goal: Goal) -> Pr
 async def _run(
     generator: LoadGenerator, collector: _Collector, load: Awaitable[None]
 ) -> ProfileRun:
+    collector.follow(generator)
     began, busy = time.perf_counter(), time.thread_time()
     await load
     run = collector.close(generator)
@@ -171,6 +188,11 @@ class _Collector:
         self._lead_in = lead_in
         self._led_in = Requests(started)
         self._run = ProfileRun(Requests(started))
+        self._generator: LoadGenerator | None = None
+
+    def follow(self, generator: LoadGenerator) -> None:
+        """Look at the requests outstanding of the generator that samples come from."""
+        self._generator = generator
 
     def note_due(self) -> None:
         """Count a request that is to be sent now."""
@@ -183,16 +205,30 @@ class _Collector:
         if not ends_window:
             return after
         self._run.window_count += 1
-        return self._patience.judge_windows(self._run) if after is After.GO_ON else after
+        if after is not After.GO_ON:
+            return after
+        assert self._generator is not None
+        overdue = self._overdue(self._generator.outstanding(), sample.ended)
+        return self._patience.judge_windows(self._run, self._run.requests.with_late(overdue))
 
     def close(self, generator: LoadGenerator) -> ProfileRun:
         """Return the run; one that was lost in its lead-in has nothing else to show."""
         run = self._run
         if not len(run.requests):
             run.requests = self._led_in
-        run.sent, run.answered = generator.sent, generator.answered
         run.overloaded = generator.is_overloaded
+        if not run.is_hopeless:  # else nobody has waited for them
+            for sample in self._overdue(generator.late(), generator.ended_at):
+                run.requests.add_late(sample)
+        run.sent, run.answered = generator.sent, generator.answered
         return run
+
+    def _overdue(self, samples: Sequence[Sample], at: float) -> list[Sample]:
+        """Return those that had been outstanding at a moment for long enough to count."""
+        if not samples:
+            return []
+        latest_due = at - self._patience.overdue_ms(self._run) / 1000
+        return [sample for sample in samples if sample.intended < latest_due]
 
     def _ends_window(self, sample: Sample) -> bool:
         if self._lead_in == 0:

@@ -7,6 +7,7 @@ ones: a test that may look several times holds for all it has seen. Drift shows 
 
 from __future__ import annotations
 
+import copy
 import math
 from array import array
 from collections.abc import Iterable, Sequence
@@ -39,17 +40,22 @@ _MILLISECONDS = 1000.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One request: when it was to be sent, was sent and ended, and whether it was answered."""
+    """One request: when it was to be sent, was sent and ended, and whether it was answered.
+
+    One that is open has not ended: `ended` is as long as anybody has waited for it so far.
+    """
 
     intended: float
     sent: float
     ended: float
     answered: bool
+    is_open: bool = False
 
     @property
     def latency_ms(self) -> float:
         """Milliseconds from the intended send time; infinite without an answer."""
-        return (self.ended - self.intended) * _MILLISECONDS if self.answered else math.inf
+        has_end = self.answered or self.is_open
+        return (self.ended - self.intended) * _MILLISECONDS if has_end else math.inf
 
     @property
     def lag_ms(self) -> float:
@@ -66,15 +72,21 @@ class Figure:
 
 
 class Requests:
-    """Requests in the order in which they ended, from a moment on."""
+    """Requests in the order in which they ended, from a moment on.
+
+    The late ones come after them: they were outstanding when the others ended.
+    """
 
     def __init__(self, started: float) -> None:
         """Begin with none at `started`."""
         self.started = started
+        self.until = started
+        self.late = 0
         self._intended = array("d")
         self._sent = array("d")
         self._ended = array("d")
         self._answered = array("b")
+        self._endless = array("b")
 
     def __len__(self) -> int:
         """How many have ended."""
@@ -82,15 +94,32 @@ class Requests:
 
     def add(self, sample: Sample) -> None:
         """Take one that has ended."""
+        self._append(sample)
+        self.until = max(self.until, sample.ended)
+
+    def add_late(self, sample: Sample) -> None:
+        """Take one that was outstanding at the end of the last; its answer is no throughput."""
+        self._append(sample)
+        self.late += 1
+
+    def with_late(self, samples: Sequence[Sample]) -> Requests:
+        """Return these requests and some that are late."""
+        both = copy.deepcopy(self) if samples else self
+        for sample in samples:
+            both.add_late(sample)
+        return both
+
+    def _append(self, sample: Sample) -> None:
         self._intended.append(sample.intended)
         self._sent.append(sample.sent)
         self._ended.append(sample.ended)
         self._answered.append(sample.answered)
+        self._endless.append(math.isinf(sample.latency_ms))
 
     @property
     def seconds(self) -> float:
-        """From the moment they began to the end of the last."""
-        return max(0.0, self._ended[-1] - self.started) if self._ended else 0.0
+        """From the moment they began to the end of the last that is not late."""
+        return self.until - self.started
 
     @property
     def answered(self) -> int:
@@ -99,14 +128,24 @@ class Requests:
 
     def ends_of_answers(self) -> Series:
         """When the answers came, in order."""
-        return np.sort(np.array(self._ended)[np.array(self._answered, dtype=bool)])
+        ended = np.array(self._ended)[np.array(self._answered, dtype=bool)]
+        return np.sort(ended[ended <= self.until])
 
     def latencies_ms(self, since: int = 0) -> Series:
         """Latencies in the order in which they were to be sent, of all but the first `since`."""
         intended = np.array(self._intended[since:])
         latencies = (np.array(self._ended[since:]) - intended) * _MILLISECONDS
-        latencies[np.array(self._answered[since:]) == 0] = math.inf
+        latencies[np.array(self._endless[since:]) == 1] = math.inf
         return np.asarray(latencies[np.argsort(intended, kind="stable")])
+
+    def mean_seconds(self) -> float:
+        """Return how long a request was outstanding on average, answered or not."""
+        return float(np.mean(np.array(self._ended) - np.array(self._intended)))
+
+    def largest_ms(self) -> float:
+        """Return the largest latency that has an end, 0 without any."""
+        latencies = self.latencies_ms()
+        return float(np.max(latencies[np.isfinite(latencies)], initial=0.0))
 
     def lags_ms(self) -> Series:
         """How late the client itself was, in the same order."""
