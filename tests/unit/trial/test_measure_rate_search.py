@@ -3,10 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_builders import requests_with
 
-from deploytune_trial.measure.profiles import ProfileRun
-from deploytune_trial.measure.rate_search import CLOSE, MOST_PROBES, RateSearch, keeps_up
+from deploytune_trial.measure.rate_search import CLOSE, MOST_PROBES, RateSearch
 
 
 def found(search: RateSearch, capacity: float) -> float | None:
@@ -50,17 +48,3 @@ def test_the_lowest_rate_refused_bounds_the_figure() -> None:
 
     assert search.figure().value == 40.0
     assert search.figure().half_width == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    ("due", "is_kept_up"),
-    [
-        pytest.param(100, True, id="as many end as come"),
-        pytest.param(105, True, id="a few more come by chance"),
-        pytest.param(130, False, id="they pile up"),
-    ],
-)
-def test_a_server_keeps_up_when_requests_do_not_pile_up(due: int, *, is_kept_up: bool) -> None:
-    run = ProfileRun(requests_with([10.0] * 100, seconds=1.0), due=due)
-
-    assert keeps_up(run) is is_kept_up

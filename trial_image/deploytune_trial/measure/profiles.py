@@ -5,7 +5,8 @@ windows of a quarter of the measured ones (10 to 250 requests), until the median
 are within 20 %, at most eight windows and ten seconds. Measurement: windows until the goal is
 reached (limits decided, objectives precise), at most the profile's cap. The first requests of a
 measurement fill the pipeline and do not count. Requests that are outstanding for longer than any
-limit count at every look and at the end: else those that are never answered would be invisible.
+limit count at every look and at the end: else those that are never answered would be invisible. In
+an open loop a goal is not reached while requests may be piling up: their latency has no end yet.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from deploytune.contract.workload import LoadProfile
+from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.aborting import AbortWatch
 from deploytune_trial.measure.arrivals import poisson_gaps
 from deploytune_trial.measure.generators import After, LoadGenerator, Send
 from deploytune_trial.measure.goals import Goal, Inquiry
 from deploytune_trial.measure.percentiles import percentile_of
+from deploytune_trial.measure.pile_up import is_overrun, keeps_up
 from deploytune_trial.measure.windows import LATENCIES, Requests, Sample, values_agree
 
 WARM_UP_TOLERANCE = 0.20
@@ -59,6 +61,11 @@ class ProfileRun:
     def is_hopeless(self) -> bool:
         """Whether it was given up."""
         return self.overloaded or self.lost_metric is not None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether all were answered, and none piled up."""
+        return not self.is_hopeless and self.requests.all_end and keeps_up(self.requests, self.due)
 
 
 class Patience(Protocol):
@@ -112,6 +119,7 @@ class MeasurePatience:
         self._inquiry = Inquiry(profile, goal)
         self._watch = AbortWatch(goal.ceilings, profile.window_requests)
         self._lead_in = lead_in_of(profile)
+        self._is_poisson = profile.type is LoadType.POISSON
         bounds = [limit.bound for limit in goal.limits if limit.metric in LATENCIES]
         self._largest_limit_ms = max(bounds, default=None)
 
@@ -126,10 +134,24 @@ class MeasurePatience:
     def judge_windows(self, run: ProfileRun, seen: Requests) -> After:
         """Stop when enough is known, or the windows are spent."""
         self._watch.begin_window()
-        run.settled = self._inquiry.is_over(run.window_count, seen)
+        run.settled |= self._inquiry.is_over(run.window_count, seen)
         run.undecided = frozenset(self._inquiry.decisions.undecided)
-        spent = run.window_count >= self._profile.max_windows
-        return After.STOP if run.settled or spent else After.GO_ON
+        if run.window_count >= self._profile.max_windows:
+            run.overloaded = self._is_poisson and is_overrun(run.requests, run.due)
+            return After.STOP
+        return After.STOP if run.settled and not self._may_be_overrun(run) else After.GO_ON
+
+    def _may_be_overrun(self, run: ProfileRun) -> bool:
+        """Tell whether what seems good would end badly: requests pile up, or may do so.
+
+        More windows show it: what a server cannot bear grows faster than what chance does.
+        """
+        if not self._is_poisson or self._inquiry.decisions.is_missed:
+            return False
+        if is_overrun(run.requests, run.due):
+            run.overloaded = True
+            return False
+        return not keeps_up(run.requests, run.due)
 
     def overdue_ms(self, run: ProfileRun) -> float:
         """Return the largest limit of a latency, without limits the largest latency so far."""
@@ -216,10 +238,10 @@ class _Collector:
         run = self._run
         if not len(run.requests):
             run.requests = self._led_in
-        run.overloaded = generator.is_overloaded
-        if not run.is_hopeless:  # else nobody has waited for them
+        if not generator.is_overloaded and run.lost_metric is None:  # else nobody waited for them
             for sample in self._overdue(generator.late(), generator.ended_at):
                 run.requests.add_late(sample)
+        run.overloaded |= generator.is_overloaded
         run.sent, run.answered = generator.sent, generator.answered
         return run
 

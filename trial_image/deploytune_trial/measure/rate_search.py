@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from deploytune_trial.measure.profiles import ProfileRun
 from deploytune_trial.measure.windows import Figure
 
 CLOSE = 0.05
@@ -19,8 +18,6 @@ CLOSE = 0.05
 MOST_PROBES = 10
 
 _UP, _DOWN = 1.5, 0.5
-_KEEPS_UP = 0.05
-_DEVIATIONS = 4.0
 
 
 @dataclass
@@ -58,19 +55,3 @@ class RateSearch:
         """Return the highest rate that is sustained, 0 if none was; the next refused bounds it."""
         value = self.sustained or 0.0
         return Figure(value, None if self.refused is None else self.refused - value)
-
-
-def keeps_up(run: ProfileRun) -> bool:
-    """Tell whether requests did not pile up, beyond what chance does to those in flight.
-
-    By Little's law there are rate x latency of them, and their number varies by its root.
-    """
-    count = len(run.requests)
-    if run.is_hopeless or count == 0:
-        return False
-    piled_up = run.due - count
-    latency_seconds = float(run.requests.latencies_ms().mean()) / 1000
-    if math.isinf(latency_seconds):
-        return False
-    in_flight = latency_seconds * count / max(run.requests.seconds, 1e-9)
-    return piled_up <= max(_KEEPS_UP * run.due, _DEVIATIONS * math.sqrt(2 * in_flight + 1))

@@ -21,7 +21,7 @@ from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.goals import goal_of
 from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.profiles import ProfileRun, measure, warm_up
-from deploytune_trial.measure.rate_search import RateSearch, keeps_up
+from deploytune_trial.measure.rate_search import RateSearch
 from deploytune_trial.measure.windows import (
     LATENCIES,
     THROUGHPUT,
@@ -150,7 +150,7 @@ class MeasureSession:
         while (rate := search.next_rate()) is not None:
             run = self._measure_once(profile.replace(rate_per_second=rate))
             figures = _figures(run, self._request.workload.request_batch)
-            holds = keeps_up(run) and all(
+            holds = run.keeps_up and all(
                 limit.is_met_by(figures[limit.metric].value) for limit in limits
             )
             search.tell(rate, is_sustained=holds)

@@ -138,6 +138,11 @@ class Requests:
         latencies[np.array(self._endless[since:]) == 1] = math.inf
         return np.asarray(latencies[np.argsort(intended, kind="stable")])
 
+    @property
+    def all_end(self) -> bool:
+        """Whether there are any, and each was answered."""
+        return len(self) > 0 and not any(self._endless)
+
     def mean_seconds(self) -> float:
         """Return how long a request was outstanding on average, answered or not."""
         return float(np.mean(np.array(self._ended) - np.array(self._intended)))
