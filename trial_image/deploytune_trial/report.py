@@ -160,7 +160,12 @@ def _counts_disagree(_request: TrialRequest, findings: Findings) -> Verdict | No
 
 
 def _unstable(request: TrialRequest, findings: Findings) -> Verdict | None:
-    """Refuse a limited percentile of too few requests to bound it, unless it is infinite."""
+    """Refuse a limited percentile of too few requests to bound it, unless it is infinite.
+
+    A sure miss of another limit has ended the measurement, and decides the trial.
+    """
+    if _is_surely_missed(request, findings):
+        return None
     for limit in request.limits:
         metric, load = split_metric_key(limit.metric)
         result = findings.result_of(load)
@@ -213,22 +218,28 @@ def _missed_limits(request: TrialRequest, findings: Findings) -> str:
 
 def _is_uncertain(request: TrialRequest, findings: Findings) -> bool:
     """Tell whether a limit may be on its other side, and none is missed beyond doubt."""
+    all_sure = all(_side_of(limit, findings)[1] for limit in request.limits)
+    return not all_sure and not _is_surely_missed(request, findings)
+
+
+def _is_surely_missed(request: TrialRequest, findings: Findings) -> bool:
     sides = [_side_of(limit, findings) for limit in request.limits]
-    surely_missed = any(excess > 0 and sure for excess, sure in sides)
-    return not surely_missed and not all(sure for _, sure in sides)
+    return any(excess > 0 and sure for excess, sure in sides)
 
 
 def _side_of(limit: Limit, findings: Findings) -> tuple[float, bool]:
     """Return by how much a limit is missed, and whether that it is, or is not, is sure.
 
-    Under a load the sequential test says so, of answers their evaluation where it ended early, and
-    for all else the interval does.
+    Under a load the sequential test says so if its side is that of the final value, of answers
+    their evaluation where it ended early, and for all else the interval does.
     """
     metric, load = split_metric_key(limit.metric)
     figure, result = findings.figures[limit.metric], findings.result_of(load)
     excess = limit.excess(figure.value)
     if result is not None and metric in SEQUENTIAL:
-        return excess, metric not in result.run.undecided
+        is_met = limit.is_met_by(figure.value)
+        agreed = result.run.verdicts.get((metric, limit.bound), is_met) == is_met
+        return excess, agreed and metric not in result.run.undecided
     if limit.metric in findings.settled:
         return excess, True
     return excess, abs(excess) >= (figure.half_width or 0.0)

@@ -97,8 +97,8 @@ def test_intervals_hold_the_truth_of_dependent_requests(
 def test_the_interval_of_a_rate_holds_the_rate_of_poisson_arrivals() -> None:
     held = []
     for seed in range(200):
-        gaps = np.random.default_rng(seed).exponential(0.02, 400)
-        held.append(rate_estimator(np.cumsum(gaps), 0.0)(0.025))
+        ends = np.cumsum(np.random.default_rng(seed).exponential(0.02, 400))
+        held.append(rate_estimator(ends, 0.0, float(ends[-1]))(0.025))
 
     assert share_held(50.0, held) >= 0.9
 
@@ -106,7 +106,7 @@ def test_the_interval_of_a_rate_holds_the_rate_of_poisson_arrivals() -> None:
 def test_answers_that_come_in_even_batches_have_a_sure_rate() -> None:
     ends = np.repeat(np.arange(1.0, 101.0), 8)
 
-    rate = rate_estimator(ends, 0.0, each=2)(0.025)
+    rate = rate_estimator(ends, 0.0, float(ends[-1]), each=2)(0.025)
 
     assert rate.value == pytest.approx(16.0)
     assert rate.half_width is not None

@@ -100,4 +100,4 @@ async def test_a_server_that_answers_nothing_in_time_is_lost_before_the_lead_in_
     run = await measure(profile, never_answer_in_time, 1, Goal(ceilings=(ceiling,)))
 
     assert run.lost_metric == ceiling.key
-    assert len(run.requests) == 6
+    assert len(run.requests) == 10

@@ -54,6 +54,12 @@ def test_a_request_without_an_answer_does_not_count_as_throughput() -> None:
     assert figures["throughput"].value == pytest.approx(1.0)
 
 
+def test_the_time_after_the_last_answer_counts_in_the_throughput() -> None:
+    figures = summarise(requests_with([1.0] * 50 + [None] * 50, seconds=10.0), request_batch=1)
+
+    assert figures["throughput"].value == pytest.approx(5.0)
+
+
 def test_a_percentile_is_infinite_when_too_many_requests_have_no_answer() -> None:
     figures = summarise(requests_with(([1.0] * 9 + [None]) * 30), request_batch=1)
 

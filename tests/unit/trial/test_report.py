@@ -185,6 +185,25 @@ def test_a_percentile_that_so_few_requests_cannot_bound_is_invalid() -> None:
     assert "89 requests, it needs 90" in verdict.message
 
 
+def test_a_sure_miss_decides_a_trial_whose_other_percentile_is_open() -> None:
+    request = a_request(limits=[LIMIT, Limit(metric="latency_p99_ms@steady", max=30.0)])
+    figures = measured(Figure(90.0, 1.0)) | {"latency_p99_ms": Figure(20.0, None)}
+    result = a_result(
+        figures, undecided=frozenset({"latency_p99_ms"}), requests=requests_with([90.0] * 89)
+    )
+
+    verdict = judge(request, findings_of(result))
+
+    assert (verdict.outcome, verdict.cause) == (OutcomeKind.INFEASIBLE, Cause.LIMIT_MISSED)
+
+
+@pytest.mark.parametrize("was_met", [True, False])
+def test_a_decision_that_the_final_value_contradicts_is_uncertain(*, was_met: bool) -> None:
+    verdict = judged(Figure(19.0, 2.0), verdicts={("latency_p95_ms", 20.0): was_met})
+
+    assert verdict.uncertain is not was_met
+
+
 def a_stage_log() -> StageLog:
     return StageLog(lambda _: None, StageDeadlines(), 60.0, started=0.0, clock=lambda: 1.23456789)
 

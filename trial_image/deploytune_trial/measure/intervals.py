@@ -85,11 +85,14 @@ def mean_estimator(values: Series) -> EstimateAt:
     return estimate_at
 
 
-def rate_estimator(ends: Series, started: float, each: int = 1) -> EstimateAt:
-    """Estimate a rate from when answers came, in order; every one counts for `each`."""
+def rate_estimator(ends: Series, started: float, until: float, each: int = 1) -> EstimateAt:
+    """Estimate a rate from when answers came, in order; every one counts for `each`.
+
+    The time is that from `started` until the end of the last request, answered or not.
+    """
     count = len(ends)
-    seconds = float(ends[-1]) - started if count else 0.0
-    if seconds <= 0:
+    seconds = until - started
+    if not count or seconds <= 0:
         return lambda _: Estimate(0.0)
     rate = each * count / seconds
     if count < BATCHES:

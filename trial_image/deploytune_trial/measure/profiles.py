@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from deploytune.contract.workload import LoadProfile, LoadType
@@ -43,7 +43,8 @@ class ProfileRun:
     """What came of loading the server by one profile; `requests` are those that count.
 
     `settled` says whether the measurement reached its goal, `undecided` which limited metrics were
-    left open when the requests were spent, `due` how many requests came due meanwhile.
+    left open when the requests were spent, `verdicts` which limits (metric and bound) were met when
+    they were decided, `due` how many requests came due meanwhile.
     """
 
     requests: Requests
@@ -51,6 +52,7 @@ class ProfileRun:
     lost_metric: str | None = None
     settled: bool = False
     undecided: frozenset[str] = frozenset()
+    verdicts: Mapping[tuple[str, float], bool] = field(default_factory=dict)
     overloaded: bool = False
     due: int = 0
     sent: int = 0
@@ -117,7 +119,8 @@ class MeasurePatience:
         """Measure for a goal; give up at its ceilings."""
         self._profile = profile
         self._inquiry = Inquiry(profile, goal)
-        self._watch = AbortWatch(goal.ceilings, profile.window_requests)
+        most_requests = profile.max_windows * profile.window_requests
+        self._watch = AbortWatch(goal.ceilings, most_requests)
         self._lead_in = lead_in_of(profile)
         self._is_poisson = profile.type is LoadType.POISSON
         bounds = [limit.bound for limit in goal.limits if limit.metric in LATENCIES]
@@ -127,15 +130,15 @@ class MeasurePatience:
         """Give up when a ceiling is certain to be broken."""
         run.lost_metric = self._watch.add(sample.latency_ms)
         self._lead_in -= 1
-        if self._lead_in == 0:  # what it held belongs to no window
-            self._watch.begin_window()
+        if self._lead_in == 0:  # what it held does not count
+            self._watch.begin()
         return After.GO_ON if run.lost_metric is None else After.GIVE_UP
 
     def judge_windows(self, run: ProfileRun, seen: Requests) -> After:
         """Stop when enough is known, or the windows are spent."""
-        self._watch.begin_window()
         run.settled |= self._inquiry.is_over(run.window_count, seen)
         run.undecided = frozenset(self._inquiry.decisions.undecided)
+        run.verdicts = self._inquiry.decisions.verdicts
         if run.window_count >= self._profile.max_windows:
             run.overloaded = self._is_poisson and is_overrun(run.requests, run.due)
             return After.STOP

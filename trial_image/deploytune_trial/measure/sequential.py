@@ -130,6 +130,12 @@ class Decisions:
         }
 
     @property
+    def verdicts(self) -> dict[tuple[str, float], bool]:
+        """Whether a limit, by its metric and bound, is met; those that are open left out."""
+        limits = {place: self._tests[place].limit for place in self._met}
+        return {(limit.metric, limit.bound): self._met[place] for place, limit in limits.items()}
+
+    @property
     def are_final(self) -> bool:
         """Whether nothing more needs to be known: a limit is missed, or all is met and precise."""
         return self.is_missed or (self._precise and not self.undecided)

@@ -175,7 +175,7 @@ def estimates_of(
     return {
         metric: latency_estimator(latencies, metric)
         if metric in LATENCIES
-        else rate_estimator(ends, requests.started, request_batch)
+        else rate_estimator(ends, requests.started, requests.until, request_batch)
         for metric in metrics
     }
 
