@@ -27,6 +27,7 @@ class GroupedCounts:
     def __init__(self) -> None:
         """Begin with no samples."""
         self._counts: _Counts = np.zeros((3, GROUPS, 0), np.int64)
+        self._places: dict[int, int] = {}
         self._samples = 0
 
     def add(self, chosen: Array, labels: Array, *, is_yes_no: bool) -> None:
@@ -51,12 +52,19 @@ class GroupedCounts:
         return {"f1_macro": self._measured(f1_macro), "f1_micro": self._measured(f1_micro)}
 
     def _count(self, groups: Array, classes: Array, decided: Array, wanted: Array) -> None:
-        if classes.size and classes.max() >= self._counts.shape[2]:
-            more = int(classes.max()) + 1 - self._counts.shape[2]
-            self._counts = np.pad(self._counts, ((0, 0), (0, 0), (0, more)))
+        places = self._places_of(classes)
+        more = len(self._places) - self._counts.shape[2]
+        self._counts = np.pad(self._counts, ((0, 0), (0, 0), (0, more)))
         cases = (decided & wanted, decided & ~wanted, ~decided & wanted)
         for counts, case in zip(self._counts, cases, strict=True):
-            np.add.at(counts, (groups[case], classes[case]), 1)
+            np.add.at(counts, (groups[case], places[case]), 1)
+
+    def _places_of(self, classes: Array) -> Array:
+        """Return where classes are counted: their numbers may be any, also negative."""
+        found, inverse = np.unique(classes, return_inverse=True)
+        places = [self._places.setdefault(one, len(self._places)) for one in found.tolist()]
+        of_each: Array = np.array(places, np.int64)[inverse]
+        return of_each
 
     def _measured(self, figure: Callable[[_Counts], _Counts]) -> Measurement:
         total = self._counts.sum(axis=1, keepdims=True)

@@ -37,7 +37,7 @@ class Ending:
         if not self._looks or samples < self._looks[0] or samples >= self._population:
             return False
         self._looks = [look for look in self._looks if look > samples]
-        self.decided = {}
+        self.decided, met = {}, 0
         for limit in self._limits:
             bounds = self._bounds(limit, scorers)
             if bounds is not None and _is_missed(limit, bounds):
@@ -45,7 +45,8 @@ class Ending:
                 return True
             if bounds is not None and _is_met(limit, bounds):
                 self.decided[limit.metric] = bounds
-        return len(self.decided) == len({limit.metric for limit in self._limits})
+                met += 1
+        return met == len(self._limits)
 
     def _bounds(self, limit: Limit, scorers: Sequence[Scorer]) -> Bounds | None:
         found = (s.bounds(limit.metric, self._population, self._error) for s in scorers)

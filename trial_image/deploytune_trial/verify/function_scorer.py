@@ -56,7 +56,7 @@ class FunctionScorer:
             self._kept.add(answers)
             return
         served = self._ask(answers.served, answers.labels, _outputs_fault)
-        count = len(next(iter(answers.served.values())))
+        count = answers.count
         for scores in (reference, served):
             if scores.shape != (count,):
                 rule = f"must return one number, or one for each of the {count} samples it is given"
@@ -81,7 +81,7 @@ class FunctionScorer:
         del metric, population, error
 
     def _of_all(self, kept: _KeptAnswers) -> tuple[Measurement, Measurement]:
-        whole = slice(0, kept.count)
+        whole = slice(None)
         reference = self._number(kept.reference(whole), kept.labels(whole), _users_fault)
         served = self._number(kept.served(whole), kept.labels(whole), _outputs_fault)
         score, drop = self._widths(kept)
@@ -92,10 +92,10 @@ class FunctionScorer:
 
     def _widths(self, kept: _KeptAnswers) -> tuple[float | None, float | None]:
         """Return half-widths of score and drop; None where parts cannot be scored alone."""
+        if kept.count < PARTS or not kept.are_batch_first:
+            return None, None
         ends = np.linspace(0, kept.count, PARTS + 1).astype(int)
         parts = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
-        if kept.count < PARTS:
-            return None, None
         try:
             pairs = [
                 [
@@ -169,6 +169,7 @@ class _KeptAnswers:
         self._reference = {name: _KeptArray(one, files) for name, one in first.reference.items()}
         self._labels = None if first.labels is None else _KeptArray(first.labels, files)
         self.count = 0
+        self.are_batch_first = True
 
     def add(self, answers: Answers) -> None:
         for kept, arrays in ((self._served, answers.served), (self._reference, answers.reference)):
@@ -176,7 +177,9 @@ class _KeptAnswers:
                 kept[name].add(values)
         if self._labels is not None and answers.labels is not None:
             self._labels.add(answers.labels)
-        self.count += len(next(iter(answers.served.values())))
+        self.count += answers.count
+        rows = {len(values) for values in answers.served.values()}
+        self.are_batch_first &= rows == {answers.count}
 
     def served(self, part: slice) -> dict[str, Array]:
         return {name: kept.part(part) for name, kept in self._served.items()}

@@ -17,10 +17,14 @@ from deploytune_trial.verify.statistics import Deviation, Mean, cosines, deviati
 
 @dataclass(frozen=True)
 class Answers:
-    """Some samples: what Triton answered, what the original answers, and the labels."""
+    """Some samples: what Triton answered, what the original answers, and the labels.
+
+    `count` is their number: outputs of a model that fixes its batch need not begin with it.
+    """
 
     served: Arrays
     reference: Arrays
+    count: int
     labels: Array | None = None
 
 
@@ -78,9 +82,10 @@ class SimilarityScorer:
 
     metrics = frozenset({"cosine_similarity"})
 
-    def __init__(self, output: str) -> None:
-        """Watch this output."""
+    def __init__(self, output: str, *, batch_first: bool) -> None:
+        """Watch this output; only where `batch_first` is each of its rows a sample."""
         self._output = output
+        self._batch_first = batch_first
         self._mean = Mean()
 
     def add(self, answers: Answers) -> None:
@@ -94,7 +99,7 @@ class SimilarityScorer:
 
     def bounds(self, metric: str, population: int, error: float) -> Bounds | None:
         """Bound the mean cosine."""
-        if metric != "cosine_similarity":
+        if metric != "cosine_similarity" or not self._batch_first:
             return None
         return bounds_of_mean(self._mean, population, -1.0, 1.0, error)
 

@@ -113,9 +113,10 @@ def _plan(interface: ModelInterface, request: TrialRequest, stack: ExitStack) ->
 
 
 def _scorers(interface: ModelInterface, request: TrialRequest) -> list[Scorer]:
+    watched = output_of(interface, request.workload.evaluating)
     return [
         DriftScorer([tensor.name for tensor in interface.outputs]),
-        SimilarityScorer(output_of(interface, request.workload.evaluating).name),
+        SimilarityScorer(watched.name, batch_first=watched.batch_first),
     ]
 
 
@@ -164,7 +165,7 @@ def _answers(samples: Samples, plan: _Plan, reference: Reference, infer: Infer) 
         answered = infer(samples.slice(start, start + plan.batch).inputs)
         check_outputs(answered, _part(wanted, start, plan.batch, samples.count))
         served.append(answered)
-    return Answers(_joined(served), wanted, samples.labels)
+    return Answers(_joined(served), wanted, samples.count, samples.labels)
 
 
 def _parts(samples: Samples, size: int) -> Iterator[Samples]:

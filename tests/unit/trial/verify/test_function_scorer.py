@@ -29,7 +29,11 @@ def scores(function: Any, served: Array = SERVED) -> dict[str, Measurement]:
         scorer = FunctionScorer(function, files)
         for start in range(0, COUNT, PART):
             part = slice(start, start + PART)
-            scorer.add(Answers({"y": served[part]}, {"y": REFERENCE[part]}, LABELS[part]))
+            scorer.add(
+                Answers(
+                    {"y": served[part]}, {"y": REFERENCE[part]}, len(LABELS[part]), LABELS[part]
+                )
+            )
         return scorer.measurements()
 
 
@@ -76,6 +80,24 @@ def test_a_number_that_parts_do_not_have_has_no_interval() -> None:
         return float(outputs["y"].mean())
 
     assert scores(of_many)["evaluation_score"].half_width is None
+
+
+def test_outputs_without_the_batch_in_front_are_scored_by_the_sample() -> None:
+    served = np.ones((5, 2, 3))
+    with ExitStack() as files:
+        scorer = FunctionScorer(lambda outputs, _: outputs["y"].mean(axis=(0, 2)), files)
+        scorer.add(Answers({"y": served}, {"y": served}, 2))
+        assert scorer.measurements()["evaluation_score"].value == 1.0
+
+
+def test_one_number_of_outputs_without_the_batch_in_front_has_no_interval() -> None:
+    served = np.ones((5, 2, 3))
+    with ExitStack() as files:
+        scorer = FunctionScorer(lambda outputs, _: float(outputs["y"].sum()), files)
+        for _ in range(20):
+            scorer.add(Answers({"y": served}, {"y": served}, 2))
+        assert scorer.measurements()["evaluation_score"].value == 20 * served.size
+        assert scorer.measurements()["evaluation_score"].half_width is None
 
 
 def fails(_outputs: dict[str, Array], _labels: Array | None) -> Array:

@@ -25,7 +25,11 @@ def scored(
     half = len(labels) // 2
     for part in (slice(0, half), slice(half, None)):
         if len(labels[part]):
-            scorer.add(Answers({"y": served[part]}, {"y": reference[part]}, labels[part]))
+            scorer.add(
+                Answers(
+                    {"y": served[part]}, {"y": reference[part]}, len(labels[part]), labels[part]
+                )
+            )
     assert set(scorer.measurements()) == METRICS_OF[layout] == scorer.metrics
     return {name: figure.value for name, figure in scorer.measurements().items()}
 
@@ -85,6 +89,15 @@ def test_an_output_may_name_the_classes_itself() -> None:
     figures = scored(np.array([3, 7, 900]), np.array([3, 8, 900]), Layout.CLASSES)
     assert figures["accuracy"] == pytest.approx(2 / 3)
     assert figures["f1_macro"] == 0.5
+
+
+def test_classes_may_have_any_numbers() -> None:
+    chosen = np.array([-1, 10**15, 10**15, 7])
+    wanted = np.array([-1, 10**15, 7, 7])
+    counts = GroupedCounts()
+    counts.add(chosen, wanted, is_yes_no=False)
+    assert counts.measurements()["f1_macro"].value == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+    assert counts.measurements()["f1_micro"].value == pytest.approx(0.75)
 
 
 def test_several_classes_of_a_sample_count_by_their_share() -> None:
@@ -161,7 +174,7 @@ def test_the_interval_of_f1_holds_the_truth(figure: str) -> None:
 def test_shares_are_bounded_and_f1_is_not(metric: str) -> None:
     scorer: Scorer = label_scorer(Labelling("y", Layout.CLASS_SCORES))
     labels = np.zeros(100, np.int64)
-    scorer.add(Answers({"y": one_hot(labels, 6)}, {"y": one_hot(labels, 6)}, labels))
+    scorer.add(Answers({"y": one_hot(labels, 6)}, {"y": one_hot(labels, 6)}, len(labels), labels))
     bounds = scorer.bounds(metric, 1000, 0.01)
     assert bounds is not None
     assert bounds.low <= scorer.measurements()[metric].value <= bounds.high

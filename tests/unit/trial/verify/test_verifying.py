@@ -223,6 +223,22 @@ def test_every_limit_must_be_decided_to_be_met(tmp_path: Path) -> None:
     assert limited(tmp_path, data, *limits).facts["verifiedSamples"] == 2000
 
 
+def test_both_limits_of_a_metric_must_be_decided(tmp_path: Path) -> None:
+    data = a_long_evaluation(tmp_path, 0.9)
+    limits = [Limit(metric="accuracy", min=0.2), Limit(metric="accuracy", max=0.9001)]
+    assert limited(tmp_path, data, *limits).facts["verifiedSamples"] == 2000
+
+
+def test_an_output_without_the_batch_in_front_has_no_bounds(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).standard_normal((200, 5, 3)).astype(np.float32)
+    served = Served(tmp_path, a_sequence_model(1), evaluation_data=samples_file(tmp_path, x=data))
+    limits = (Limit(metric="cosine_similarity", min=0.5),)
+    served.request = served.request.replace(limits=limits)
+    result = served.verified()
+    assert result.facts["verifiedSamples"] == 200
+    assert result.metrics["cosine_similarity"].value == pytest.approx(1.0)
+
+
 def test_one_missed_limit_is_enough_to_end(tmp_path: Path) -> None:
     data = a_long_evaluation(tmp_path, 0.9)
     limits = [Limit(metric="f1_macro", min=0.2), Limit(metric="accuracy", min=0.99)]
