@@ -59,14 +59,18 @@ def served(model: ModelProto, folder: Path, **workload: Any) -> Any:
     for source in SERVED_MODEL.glob("*.py"):
         shutil.copy(source, version)
     (version / "settings.json").write_text(json.dumps(artefact.settings))
-    spec = importlib.util.spec_from_file_location("served_by_triton", version / "model.py")
+    instance = served_module(version).TritonPythonModel()
+    instance.initialize({})
+    return instance
+
+
+def served_module(folder: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("served_by_triton", folder / "model.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    instance = module.TritonPythonModel()
-    instance.initialize({})
-    return instance
+    return module
 
 
 def counting_runs(instance: Any) -> list[int]:
@@ -86,6 +90,36 @@ def counting_runs(instance: Any) -> list[int]:
 def requests(*counts: int) -> list[Arrays]:
     generator = np.random.default_rng(5)
     return [{"x": generator.standard_normal((n, FEATURES)).astype(np.float32)} for n in counts]
+
+
+CPU_LAST = ["CPUExecutionProvider", {}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"device": "cuda"}, {"device": "cuda:1"}),
+        (
+            {"providers": [["CUDAExecutionProvider", {"use_tf32": "1"}], CPU_LAST]},
+            {
+                "providers": [
+                    ["CUDAExecutionProvider", {"use_tf32": "1", "device_id": "1"}],
+                    CPU_LAST,
+                ]
+            },
+        ),
+    ],
+    ids=["torch", "ONNX Runtime"],
+)
+def test_an_instance_runs_on_the_device_that_triton_gives_it(
+    settings: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    placed = served_module(SERVED_MODEL).placed
+    second = {"model_instance_kind": "GPU", "model_instance_device_id": "1"}
+
+    assert expected == placed(settings, second)
+    assert settings == placed(settings, {**second, "model_instance_device_id": "0"})
+    assert settings == placed(settings, {**second, "model_instance_kind": "CPU"})
 
 
 def test_all_requests_of_a_call_are_one_run(tmp_path: Path) -> None:

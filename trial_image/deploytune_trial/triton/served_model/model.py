@@ -21,15 +21,16 @@ import triton_python_backend_utils as pb_utils
 _Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _FOLDER = Path(__file__).parent
+_ON_DEVICES = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 _RUNNERS = {"onnxruntime": "onnx_runner", "pytorch": "torch_runner"}
 
 
 class TritonPythonModel:
     """One instance of the model."""
 
-    def initialize(self, _: Mapping[str, str]) -> None:
+    def initialize(self, instance: Mapping[str, str]) -> None:
         """Load the model; whatever it raises is the reason that Triton gives for not loading it."""
-        settings = json.loads((_FOLDER / "settings.json").read_text())
+        settings = placed(json.loads((_FOLDER / "settings.json").read_text()), instance)
         self._inputs = [tensor["name"] for tensor in settings["inputs"]]
         self._batched = settings["batched"]
         runner = importlib.import_module(_RUNNERS[settings["backend"]])
@@ -59,6 +60,23 @@ class TritonPythonModel:
             name: pb_utils.get_input_tensor_by_name(request, name).as_numpy()
             for name in self._inputs
         }
+
+
+def placed(settings: Mapping[str, Any], instance: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings for the device that Triton gives an instance.
+
+    They name no device, which means the first.
+    """
+    number = instance.get("model_instance_device_id", "0")
+    if instance.get("model_instance_kind") != "GPU" or number == "0":
+        return dict(settings)
+    if "providers" not in settings:
+        return {**settings, "device": f"cuda:{number}"}
+    providers = [
+        [name, {**options, "device_id": number} if name in _ON_DEVICES else options]
+        for name, options in settings["providers"]
+    ]
+    return {**settings, "providers": providers}
 
 
 def sizes(batches: Sequence[_Arrays]) -> list[int]:

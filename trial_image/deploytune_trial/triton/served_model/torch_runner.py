@@ -38,7 +38,7 @@ class Runner:
         self._inputs = [tensor["name"] for tensor in settings["inputs"]]
         self._dtypes = {tensor["name"]: tensor["dtype"] for tensor in settings["outputs"]}
         if settings["compile"] == AHEAD:
-            self._module = _packaged(folder)
+            self._module = _packaged(folder, self._device)
         else:
             self._module = self._made(folder, settings)
 
@@ -91,10 +91,11 @@ def _weights(folder: Path, precision: str) -> Any:
     return torch.load(folder / WEIGHTS_FILE, weights_only=True)
 
 
-def _packaged(folder: Path) -> Any:
+def _packaged(folder: Path, device: str) -> Any:
     from torch._inductor import aoti_load_package
 
-    return aoti_load_package(str(folder / PACKAGE_FILE))
+    _, _, number = device.partition(":")
+    return aoti_load_package(str(folder / PACKAGE_FILE), device_index=int(number or -1))
 
 
 def _compiled(module: Any, folder: Path) -> Any:
