@@ -240,6 +240,8 @@ def _side_of(limit: Limit, findings: Findings) -> tuple[float, bool]:
         is_met = limit.is_met_by(figure.value)
         agreed = result.run.verdicts.get((metric, limit.bound), is_met) == is_met
         return excess, agreed and metric not in result.run.undecided
+    if result is not None and metric in result.run.undecided:
+        return excess, excess <= 0
     if limit.metric in findings.settled:
         return excess, True
     return excess, abs(excess) >= (figure.half_width or 0.0)

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trial_builders import LOAD, P95, a_request
+from virtual_time import AQueue, VirtualLoop
 
+from deploytune.contract.limits import Limit
+from deploytune.contract.metrics import MAX_RATE, metric_key
+from deploytune.contract.workload import LoadProfile, LoadType
+from deploytune_trial.measure import session
 from deploytune_trial.measure.rate_search import CLOSE, MOST_PROBES, RateSearch
+from deploytune_trial.measure.session import MeasureSession
+from deploytune_trial.triton.server import Counters
 
 
 def found(search: RateSearch, capacity: float) -> float | None:
@@ -48,3 +59,64 @@ def test_the_lowest_rate_refused_bounds_the_figure() -> None:
 
     assert search.figure().value == 40.0
     assert search.figure().half_width == pytest.approx(1.0)
+
+
+def test_a_limit_that_an_idle_server_misses_needs_no_lower_rates() -> None:
+    search = RateSearch(100.0, 50.0)
+    search.tell(50.0, is_sustained=False, is_idle=True)
+
+    assert search.next_rate() is None
+    assert search.figure().value == 0.0
+
+
+def test_rates_are_halved_a_few_times_only() -> None:
+    search = RateSearch(100.0, 50.0)
+    found(search, 0.0)
+
+    assert search.probes < MOST_PROBES
+
+
+def test_probes_that_are_spent_without_a_refusal_leave_the_rate_open() -> None:
+    search = RateSearch(1e9, 1.0)
+    found(search, 1e9)
+
+    assert search.is_open
+
+
+class ACountingServer:
+    """Counts as many answers as anybody may have seen."""
+
+    def counters(self) -> Counters:
+        return Counters(next(self._counts) * 10**9, 0, 0, 0)
+
+    def __init__(self) -> None:
+        self._counts = itertools.count()
+
+
+class AClient(AQueue):
+    """Sends to a queue."""
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+def test_the_search_ends_soon_where_the_latency_alone_misses_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "_precise_loop", VirtualLoop)
+    load = LoadProfile(
+        name=LOAD, type=LoadType.MAX_RATE, rate_per_second=1000.0, window_requests=100
+    )
+    request = a_request(
+        limits=[Limit(metric=P95, max=50.0)],
+        objectives=[metric_key(MAX_RATE, LOAD)],
+        workload={"loads": [load]},
+    )
+    server: Any = ACountingServer()
+
+    with MeasureSession(request, server, lambda _: AClient(1000.0, 0.1)) as measuring:
+        measuring.warm_up(1)
+        result = measuring.measure(load)
+
+    assert result.figures[MAX_RATE].value == 0.0
+    assert result.run.sent < 800

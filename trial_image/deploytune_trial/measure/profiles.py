@@ -25,6 +25,7 @@ from deploytune_trial.measure.generators import After, LoadGenerator, Send
 from deploytune_trial.measure.goals import Goal, Inquiry
 from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.pile_up import is_overrun, keeps_up
+from deploytune_trial.measure.rate_search import IDLE_IN_FLIGHT
 from deploytune_trial.measure.windows import LATENCIES, Requests, Sample, values_agree
 
 WARM_UP_TOLERANCE = 0.20
@@ -36,6 +37,7 @@ _FEWEST_WARM_UP_REQUESTS = 10
 _MOST_WARM_UP_REQUESTS = 250
 _LEAD_IN_REQUESTS = 10
 _MEDIAN = 50.0
+_FEWEST_OF_PROBE = 300  # of fewer, a backlog is within what chance does
 
 
 @dataclass
@@ -68,6 +70,12 @@ class ProfileRun:
     def keeps_up(self) -> bool:
         """Whether all were answered, and none piled up."""
         return not self.is_hopeless and self.requests.all_end and keeps_up(self.requests, self.due)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether so few requests were in flight that none waited for another."""
+        in_flight = self.due * self.requests.mean_seconds() / max(self.requests.seconds, 1e-9)
+        return not self.overloaded and self.due > 0 and in_flight < IDLE_IN_FLIGHT
 
 
 class Patience(Protocol):
@@ -123,6 +131,7 @@ class MeasurePatience:
         self._watch = AbortWatch(goal.ceilings, most_requests)
         self._lead_in = lead_in_of(profile)
         self._is_poisson = profile.type is LoadType.POISSON
+        self._is_probe = profile.type is LoadType.MAX_RATE
         bounds = [limit.bound for limit in goal.limits if limit.metric in LATENCIES]
         self._largest_limit_ms = max(bounds, default=None)
 
@@ -149,7 +158,11 @@ class MeasurePatience:
 
         More windows show it: what a server cannot bear grows faster than what chance does.
         """
-        if not self._is_poisson or self._inquiry.decisions.is_missed:
+        if self._inquiry.decisions.is_missed:
+            return False
+        if self._is_probe:
+            return len(run.requests) < _FEWEST_OF_PROBE
+        if not self._is_poisson:
             return False
         if is_overrun(run.requests, run.due):
             run.overloaded = True

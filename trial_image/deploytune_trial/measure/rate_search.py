@@ -1,8 +1,9 @@
 """The search for the highest rate at which a server keeps up and its limits hold, by bisection.
 
-A guess comes first. From a rate that is sustained the next is half as high again, from one that is
-not it is half as high, until both kinds are known; then the middle, on a log scale, until they are
-within 5 %. An obviously sustained or hopeless rate costs a few requests, as any measurement does.
+A guess comes first. From a rate that is sustained the next is twice as high, from one that is not
+it is half as high, a few times at most, until both kinds are known; then the middle, on a log
+scale, until they are within 5 %. A server that misses a limit while it idles misses it at any rate.
+An obviously sustained or hopeless rate costs a few requests, as any measurement does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ CLOSE = 0.05
 
 MOST_PROBES = 10
 
-_UP, _DOWN = 1.5, 0.5
+IDLE_IN_FLIGHT = 0.1
+"""Below so many requests in flight on average, requests do not wait for each other."""
+
+_UP, _DOWN = 2.0, 0.5
+_MOST_HALVINGS = 6
 
 
 @dataclass
@@ -29,6 +34,7 @@ class RateSearch:
     sustained: float | None = None
     refused: float | None = None
     probes: int = field(default=0, init=False)
+    misses_when_idle: bool = field(default=False, init=False)
 
     def next_rate(self) -> float | None:
         """Return the rate to probe next, None when enough is known."""
@@ -40,16 +46,23 @@ class RateSearch:
         if self.sustained is not None:
             return min(self.highest, self.sustained * _UP)
         if self.refused is not None:
-            return self.refused * _DOWN
+            is_over = self.misses_when_idle or self.probes > _MOST_HALVINGS
+            return None if is_over else self.refused * _DOWN
         return min(self.highest, self.guess)
 
-    def tell(self, rate: float, *, is_sustained: bool) -> None:
-        """Take in what a probe showed."""
+    @property
+    def is_open(self) -> bool:
+        """Whether the probes were spent before a rate was refused."""
+        return self.refused is None and self.sustained != self.highest
+
+    def tell(self, rate: float, *, is_sustained: bool, is_idle: bool = False) -> None:
+        """Take in what a probe showed; `is_idle` if it missed a limit though nothing waited."""
         self.probes += 1
         if is_sustained:
             self.sustained = rate
         else:
             self.refused = rate
+            self.misses_when_idle = is_idle
 
     def figure(self) -> Figure:
         """Return the highest rate that is sustained, 0 if none was; the next refused bounds it."""

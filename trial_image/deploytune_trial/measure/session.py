@@ -143,17 +143,20 @@ class MeasureSession:
         assert profile.rate_per_second is not None
         guess = _GUESS * self._warm_up_rates.get(profile.name, profile.rate_per_second)
         search = RateSearch(profile.rate_per_second, max(guess, _LOWEST_GUESS))
-        limits = goal_of(self._request, profile.name).limits
+        limits = [
+            limit  # throughput falls with the rate, whatever the server can do
+            for limit in goal_of(self._request, profile.name).limits
+            if limit.metric in LATENCIES
+        ]
         runs: list[ProfileRun] = []
         best: ProfileRun | None = None
         lowest: ProfileRun | None = None
         while (rate := search.next_rate()) is not None:
             run = self._measure_once(profile.replace(rate_per_second=rate))
             figures = _figures(run, self._request.workload.request_batch)
-            holds = run.keeps_up and all(
-                limit.is_met_by(figures[limit.metric].value) for limit in limits
-            )
-            search.tell(rate, is_sustained=holds)
+            are_met = all(limit.is_met_by(figures[limit.metric].value) for limit in limits)
+            holds = run.keeps_up and are_met
+            search.tell(rate, is_sustained=holds, is_idle=not are_met and run.is_idle)
             runs.append(run)
             if holds:
                 best = run
@@ -165,6 +168,7 @@ class MeasureSession:
         assert counted is not None, "a search probes once at least"
         total = replace(
             counted,
+            undecided=counted.undecided | ({MAX_RATE} if search.is_open else set()),
             sent=sum(run.sent for run in runs),
             answered=sum(run.answered for run in runs),
             client_share=max(run.client_share for run in runs),
