@@ -125,11 +125,14 @@ def test_a_whole_trial_runs_in_the_image_for_gpus_through_the_triton_that_it_sta
     assert_feasible(digits, "gpu")
 
 
-def test_the_image_for_gpus_has_one_triton_and_none_of_the_wheel(
+def test_the_image_for_gpus_has_one_triton_none_of_the_wheel_and_what_torch_compiles_with(
     gpu_image: Image, kubectl: Kubectl
 ) -> None:
     foreign = ("pytriton", "torch", "kopf", "kubernetes", "optuna", "deploytune.search", "pip")
-    assert NOTHING_AMISS == what_is_inside(kubectl, gpu_image, foreign)
+    inside = what_is_inside(kubectl, gpu_image, foreign)
+
+    assert {"gcc", "g++"} <= set(inside["compilers"])
+    assert NOTHING_AMISS == {**inside, "compilers": []}
 
 
 def test_a_whole_trial_runs_with_its_models_from_the_image(
