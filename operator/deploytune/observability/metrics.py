@@ -4,27 +4,27 @@ Counters, from 0 at the start of the process:
 
     deploytune_trials_total{namespace,outcome,cause,pool}  trials whose outcome is on record
     deploytune_attempts_total{namespace,outcome,cause,pool}  attempts of trials that ended
-    deploytune_attempt_seconds_total{namespace,outcome,cause,pool}      seconds of those attempts
-    deploytune_accelerator_seconds_total{namespace,outcome,cause,pool}  times accelerators held
-    deploytune_tunings_ended_total{namespace,reason,answered}           tunings that ended
-    deploytune_reconcile_errors_total{kind}                             passes that failed
-    deploytune_api_requests_total{verb,code}                            requests to the API server
+    deploytune_attempt_seconds_total{namespace,outcome,cause,pool}  seconds of ended attempts
+    deploytune_accelerator_seconds_total{namespace,outcome,cause,pool}  accelerator seconds spent
+    deploytune_tunings_ended_total{namespace,reason,answered}  tunings that ended
+    deploytune_reconcile_errors_total{kind}  passes that failed
+    deploytune_api_requests_total{verb,code}  requests to the API server
 
 Histograms, of seconds:
 
-    deploytune_trial_duration_seconds{stage}  what a trial spent in a stage
-    deploytune_time_to_first_feasible_seconds  from a tuning's start to something feasible
-    deploytune_proposal_duration_seconds{strategy,stage}  a decision, by trial that it proposed
-    deploytune_reconcile_duration_seconds{result}                       a pass over one tuning
-    deploytune_queue_wait_seconds  what a tuning waited for a worker
+    deploytune_trial_duration_seconds{stage}  seconds of a trial in a stage
+    deploytune_time_to_first_feasible_seconds  seconds from a tuning's start to something feasible
+    deploytune_proposal_duration_seconds{strategy,stage}  seconds to propose a trial
+    deploytune_reconcile_duration_seconds{result}  seconds of a pass over one tuning
+    deploytune_queue_wait_seconds  seconds that a tuning waited for a worker
 
 Gauges, computed at a scrape:
 
-    deploytune_tunings{namespace,state}                                 tunings there are
+    deploytune_tunings{namespace,state}  tunings there are
     deploytune_trials_active{namespace,pool}  trials on record without an outcome
     deploytune_queue_depth  tunings that wait for a worker
     deploytune_leading  1 while this process holds the Lease
-    deploytune_build_info{version,python}                               1, always
+    deploytune_build_info{version,python}  1, always
 
 No object is a label, so that the number of series is bounded by namespaces and pools. `cause` is
 empty where the outcome says it all. What is on record is counted once, after the write that puts it
@@ -96,17 +96,17 @@ class OperatorMetrics:
         self._trials = self._counter("trials", "trials whose outcome is on record", _ENDED)
         self._attempts = self._counter("attempts", "attempts of trials that ended", _ENDED)
         self._attempt_seconds = self._counter(
-            "attempt_seconds", "seconds of those attempts", _ENDED
+            "attempt_seconds", "seconds of ended attempts", _ENDED
         )
         self._accelerator_seconds = self._counter(
-            "accelerator_seconds", "times accelerators held", _ENDED
+            "accelerator_seconds", "accelerator seconds spent", _ENDED
         )
         self._stages = self._histogram(
-            "trial_duration_seconds", "what a trial spent in a stage", TRIAL_BUCKETS, ("stage",)
+            "trial_duration_seconds", "seconds of a trial in a stage", TRIAL_BUCKETS, ("stage",)
         )
         self._first_feasible = self._histogram(
             "time_to_first_feasible_seconds",
-            "from a tuning's start to something feasible",
+            "seconds from a tuning's start to something feasible",
             TUNING_BUCKETS,
         )
         self._tunings_ended = self._counter(
@@ -114,19 +114,22 @@ class OperatorMetrics:
         )
         self._proposals = self._histogram(
             "proposal_duration_seconds",
-            "a decision, by trial that it proposed",
+            "seconds to propose a trial",
             REQUEST_BUCKETS,
             ("strategy", "stage"),
         )
         self._passes = self._histogram(
-            "reconcile_duration_seconds", "a pass over one tuning", REQUEST_BUCKETS, ("result",)
+            "reconcile_duration_seconds",
+            "seconds of a pass over one tuning",
+            REQUEST_BUCKETS,
+            ("result",),
         )
         self._errors = self._counter("reconcile_errors", "passes that failed", ("kind",))
         self._requests = self._counter(
             "api_requests", "requests to the API server", ("verb", "code")
         )
         self._waits = self._histogram(
-            "queue_wait_seconds", "what a tuning waited for a worker", REQUEST_BUCKETS
+            "queue_wait_seconds", "seconds that a tuning waited for a worker", REQUEST_BUCKETS
         )
         self._begin_at_zero()
 
