@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_tables(commands.add_parser("tables", help="print the results as markdown tables"))
     _add_closings(commands.add_parser("closings", help="say what the published method closed"))
     _add_published(commands.add_parser("published", help="play the paper's budget sweep again"))
+    _add_proposals(commands.add_parser("proposals", help="time proposals after many trials"))
     add_record_arguments(
         commands.add_parser(
             "record", help="measure every configuration of a small tuning, for real"
@@ -93,6 +94,12 @@ def _add_published(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", default="0-99", metavar="FIRST-LAST", help="default: 0-99")
     parser.add_argument("--budgets", default="10,15,20,25,30,40,50", metavar="N,...")
+
+
+def _add_proposals(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strategies", default="random,tpe,tba-paper,tba", metavar="NAME,...")
+    parser.add_argument("--finished", default="25,200,1000", metavar="N,...", help="trials")
+    parser.add_argument("--proposals", type=int, default=40, metavar="N", help="default: 40")
 
 
 def _add_plots(parser: argparse.ArgumentParser) -> None:
@@ -209,6 +216,16 @@ def _published(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ANSWER
 
 
+def _proposals(options: argparse.Namespace) -> ExitCode:
+    from deploytune.bench.search.matrix import PROBLEMS
+    from deploytune.bench.search.proposal_times import proposal_table
+
+    finished = _numbers("finished", options.finished)
+    strategies = _words(options.strategies)
+    print(proposal_table(strategies, finished, options.proposals, Path(PROBLEMS)))
+    return ExitCode.ANSWER
+
+
 def _plots(options: argparse.Namespace) -> ExitCode:
     from deploytune.bench.search.plots import draw_plots
     from deploytune.bench.search.results import read_results
@@ -268,6 +285,7 @@ _COMMANDS = {
     "tables": _tables,
     "closings": _closings,
     "published": _published,
+    "proposals": _proposals,
     "plots": _plots,
     "confirm": _confirm,
     "record": record_table,

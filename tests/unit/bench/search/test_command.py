@@ -57,6 +57,9 @@ def test_run_appends_rows_and_tables_shows_them(bench: Bench, tmp_path: Path) ->
         ("run --strategies random --budgets 25,many", "budgets: must be whole numbers"),
         ("run --strategies random --in-flight 0", "in-flight: must be 1 to 60"),
         ("run --strategies random --processes 0", "processes: must be at least 1"),
+        ("proposals --strategies smac", "strategies: must be among random, tpe, tba-paper, tba"),
+        ("proposals --finished 0", "finished: must be at least 1, got 0"),
+        ("proposals --proposals 0", "proposals: must be at least 1, got 0"),
         ("closings --strategies tba", "strategies: must be among tba-paper, "),
         ("closings --budget 61", "budgets: must be 1 to 60, got 61"),
         ("tables --results none.jsonl", "none.jsonl: there are no results in it"),
@@ -93,6 +96,17 @@ def test_published_plays_both_problems_of_the_paper(
     assert code == ExitCode.ANSWER
     assert "branin:" in out
     assert "rosenbrock:" in out
+
+
+def test_proposals_have_a_row_for_each_strategy_after_so_many_trials(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    what = ("--strategies", "random,tba", "--finished", "4,8", "--proposals", "2")
+    code, out, _ = bench("proposals", *what)
+    assert code == ExitCode.ANSWER
+    rows = [line.split(" | ")[:2] for line in out.splitlines()[2:]]
+    assert [["| random", "4"], ["| tba", "4"], ["| random", "8"], ["| tba", "8"]] == rows
 
 
 def test_confirm_prints_a_table_of_rules(

@@ -6,22 +6,16 @@ from deploytune.bench.search.peers.ablations import ABLATIONS
 from deploytune.bench.search.peers.hyperopt_native import hyperopt_peer
 from deploytune.bench.search.peers.optuna_native import optuna_peer
 from deploytune.bench.search.peers.oracle import start_oracle
-from deploytune.bench.search.peers.own import own_peer
+from deploytune.bench.search.peers.own import OWN, own_peer
 from deploytune.bench.search.peers.port import Peer
 from deploytune.bench.search.peers.smac_native import smac_peer
 from deploytune.contract.errors import InvalidTuningError
-from deploytune.search.problem import Algorithm
 
 _PEERS = (
-    own_peer("random", "uniform", Algorithm("Random")),
-    own_peer("tpe", "the product's TPE: Optuna's, multivariate + group", Algorithm("TPE")),
-    own_peer(
-        "tba-paper",
-        "TBA as published, our reading",
-        Algorithm("TBA", preset="Paper"),
-        looks_at_budget=True,
-    ),
-    own_peer("tba", "the product's default", Algorithm("TBA"), looks_at_budget=True),
+    own_peer("random", "uniform", OWN["random"]),
+    own_peer("tpe", "the product's TPE: Optuna's, multivariate + group", OWN["tpe"]),
+    own_peer("tba-paper", "TBA as published, our reading", OWN["tba-paper"], looks_at_budget=True),
+    own_peer("tba", "the product's default", OWN["tba"], looks_at_budget=True),
     optuna_peer("optuna-tpe", "Optuna's TPE, univariate", "TPESampler", multivariate=False),
     optuna_peer(
         "optuna-tpe-group",

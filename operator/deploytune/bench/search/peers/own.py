@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from deploytune.bench.search.peers.port import Peer
 from deploytune.bench.search.problems import BenchProblem
@@ -13,6 +14,16 @@ from deploytune.search.problem import Algorithm, Problem
 from deploytune.search.proposing import next_proposal
 from deploytune.search.strategies import strategy_for
 from deploytune.search.strategies.strategy import Strategy
+
+OWN: Mapping[str, Algorithm] = MappingProxyType(
+    {
+        "random": Algorithm("Random"),
+        "tpe": Algorithm("TPE"),
+        "tba-paper": Algorithm("TBA", preset="Paper"),
+        "tba": Algorithm("TBA"),
+    }
+)
+"""The product's own strategies, by the names of their peers."""
 
 
 def own_peer(
