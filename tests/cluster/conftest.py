@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from clusters.access import Access
 from clusters.control_plane import ControlPlane
 from clusters.diagnosis import ACCESS, pytest_runtest_makereport
 from clusters.fixtures import (
@@ -17,8 +18,10 @@ from clusters.fixtures import (
     refuse_unlisted_context,
 )
 from clusters.kwok import pretended_nodes
+from clusters.namespaces import Namespace
 from clusters.own_clusters import own_control_plane
 from clusters.requirements import CONTROL_PLANE
+from operator_processes import OperatorProcess, an_operator
 
 __all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 
@@ -43,3 +46,10 @@ def pretended_pools(control_plane: ControlPlane) -> Iterator[Sequence[str]]:
     """The names of nodes that only pretend, one in each pool; `clusters.stages` is what they do."""
     with pretended_nodes(control_plane) as names:
         yield names
+
+
+@pytest.fixture
+def operator(cluster: Access, namespace: Namespace, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator on the test's namespace."""
+    with an_operator(cluster, tmp_path, namespace.name) as running:
+        yield running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -26,7 +26,6 @@ from operator_processes import (
     an_operator,
     condition,
     held_pods,
-    release_pods,
     run_to_its_end,
     running_pods,
     until_finished,
@@ -39,13 +38,6 @@ pytestmark = pytest.mark.usefixtures("pretended_pools")
 
 OUTAGE_SECONDS = 60.0
 WRITES_PER_TRIAL = 8
-
-
-@pytest.fixture
-def operator(cluster: Access, namespace: Namespace, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """An operator on the test's namespace."""
-    with an_operator(cluster, tmp_path, namespace.name) as running:
-        yield running
 
 
 @pytest.mark.usefixtures("operator")
@@ -210,87 +202,6 @@ def test_an_operator_of_one_namespace_leaves_another_alone(
         assert other.name not in {each.namespace for each in asked}
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_finished_tuning_is_deleted_when_its_time_to_live_is_over(kubectl: Kubectl) -> None:
-    kubectl.apply(a_document(spec={"ttlSecondsAfterFinished": 1}))
-    eventually(lambda: trials_of(kubectl), "its trials")
-
-    eventually(lambda: kubectl.get("deploymenttuning", "tune") is None, "the tuning's end")
-
-    eventually(lambda: nothing_is_left(kubectl), "the end of its trials and Pods")
-
-
-@pytest.mark.usefixtures("operator")
-@pytest.mark.parametrize("cascade", ["background", "foreground"])
-def test_a_tuning_deleted_amid_a_trial_leaves_nothing(kubectl: Kubectl, cascade: str) -> None:
-    kubectl.apply(a_document(runs_for=FOR_EVER))
-    until_running(kubectl)
-
-    kubectl.run("delete", "deploymenttuning", "tune", f"--cascade={cascade}", "--wait=false")
-
-    eventually(lambda: kubectl.get("deploymenttuning", "tune") is None, "the tuning's end")
-    eventually(lambda: nothing_is_left(kubectl), "the end of its trials and Pods")
-
-
-@pytest.mark.usefixtures("operator")
-def test_a_tuning_deleted_amid_a_trial_may_come_back_under_its_name(kubectl: Kubectl) -> None:
-    kubectl.apply(a_document(runs_for=FOR_EVER))
-    until_running(kubectl)
-    kubectl.run("delete", "deploymenttuning", "tune", "--wait=false")
-    eventually(lambda: kubectl.get("deploymenttuning", "tune") is None, "the tuning's end")
-
-    kubectl.apply(a_document())
-
-    assert 5 == until_finished(kubectl)["status"]["trials"]
-
-
-@pytest.mark.usefixtures("operator")
-def test_a_trial_deleted_by_its_user_lets_its_pod_go(kubectl: Kubectl) -> None:
-    kubectl.apply(a_document(runs_for=FOR_EVER))
-    uid = until_running(kubectl)["metadata"]["uid"]
-
-    kubectl.run("delete", "tuningtrial", "tune-0", "--wait=false")
-
-    def is_gone() -> bool:
-        return uid not in {pod["metadata"]["uid"] for pod in kubectl.items("pods")}
-
-    eventually(is_gone, "the end of its Pod")
-
-
-def test_a_namespace_deleted_amid_a_trial_is_gone(
-    cluster: Access, namespace: Namespace, tmp_path: Path
-) -> None:
-    with new_namespace(cluster) as going:
-        watched = (namespace.name, going.name)
-        with an_operator(cluster, tmp_path, *watched, home=namespace.name):
-            going.kubectl.apply(a_document(runs_for=FOR_EVER))
-            until_running(going.kubectl)
-
-            cluster.kubectl.run("delete", "namespace", going.name, "--wait=false")
-
-            eventually(lambda: cluster.kubectl.get("namespace", going.name) is None, "its end")
-
-
-def test_an_uninstalled_operator_leaves_nothing_that_hangs(
-    cluster: Access,
-    namespace: Namespace,
-    kubectl: Kubectl,
-    operator: OperatorProcess,
-    tmp_path: Path,
-) -> None:
-    kubectl.apply(a_document(runs_for=FOR_EVER))
-    until_running(kubectl)
-    operator.stop()
-
-    released = release_pods(cluster, tmp_path, namespace.name, namespace.name)
-
-    assert (0, "1 Pods released") == (released.returncode, released.stdout.strip())
-    assert [] == held_pods(kubectl)
-    assert kubectl.get("lease", LEASE) is None
-    cluster.kubectl.run("delete", "namespace", namespace.name, "--wait=false")
-    eventually(lambda: cluster.kubectl.get("namespace", namespace.name) is None, "its end")
-
-
 def test_what_ended_while_the_operator_was_away_is_not_lost(
     cluster: Access, namespace: Namespace, kubectl: Kubectl, tmp_path: Path
 ) -> None:
@@ -450,18 +361,10 @@ def holder(kubectl: Kubectl) -> str | None:
     return None if lease is None else lease["spec"].get("holderIdentity")
 
 
-def trials_of(kubectl: Kubectl) -> list[dict[str, Any]]:
-    return kubectl.items("tuningtrials")
-
-
 def outcome_of(kubectl: Kubectl, name: str) -> str | None:
     trial = kubectl.get("tuningtrial", name) or {}
     outcome: str | None = trial.get("status", {}).get("outcome")
     return outcome
-
-
-def nothing_is_left(kubectl: Kubectl) -> bool:
-    return trials_of(kubectl) == [] and kubectl.items("pods") == []
 
 
 def status_of(url: str) -> int | None:
@@ -471,3 +374,7 @@ def status_of(url: str) -> int | None:
             return status
     except OSError:
         return None
+
+
+def trials_of(kubectl: Kubectl) -> list[dict[str, Any]]:
+    return kubectl.items("tuningtrials")
