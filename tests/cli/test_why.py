@@ -113,7 +113,7 @@ def test_what_is_no_state_directory_is_refused(
     tmp_path: Path, refusal: OneLine, state: str
 ) -> None:
     (tmp_path / "file").write_text("")
-    rule = "must be a folder in which `deploytune run` keeps trials"
+    rule = "must be a folder in which `deploytune run` keeps trials of tune"
     line = refusal("tune-0", "--state", state)
     assert line == f"deploytune: --state: {rule}, got {state!r}"
 
@@ -172,3 +172,47 @@ def test_an_installation_for_one_machine_says_what_a_cluster_needs(
     assert "the package kubernetes is not installed (extra [operator])" in refusal(
         "tune-0", "--cluster"
     )
+
+
+def a_dump(path: Path, *names: str) -> Path:
+    """Write what kubectl does of tunings, each with a finished trial."""
+    items: list[dict[str, Any]] = []
+    for name in names:
+        tuning = a_tuning().model_dump(mode="json", by_alias=True, exclude_none=True)
+        trial = a_finished_trial(0, name=name).model_dump(
+            mode="json", by_alias=True, exclude_none=True
+        )
+        owner = {"uid": f"of-{name}", "controller": True}
+        tuning["metadata"] = {"name": name, "uid": f"of-{name}"}
+        trial["metadata"]["ownerReferences"] = [owner]
+        items += [tuning, trial]
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items}))
+    return path
+
+
+def test_a_file_that_kubectl_wrote_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = a_dump(tmp_path / "dump.yaml", "other", "tune")
+    assert ExitCode.ANSWER == main(["why", "tune-0", "--dump", str(dump)])
+    assert "How it ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "held"), [((), "none"), (("other",), "other"), (("tune", "tune"), "tune, tune")]
+)
+def test_a_file_without_the_one_tuning_is_refused(
+    tmp_path: Path, refusal: OneLine, names: tuple[str, ...], held: str
+) -> None:
+    a_dump(tmp_path / "dump.yaml", *names)
+    line = refusal("tune-0", "--dump", "dump.yaml")
+    assert line.endswith(f"--dump: must hold the tuning tune once, dump.yaml holds {held}")
+
+
+@pytest.mark.parametrize("text", ["- 1", "a: [", "{}", "items: 3", "\x00", "[" * 9000])
+def test_a_file_that_kubectl_did_not_write_is_one_line(
+    tmp_path: Path, refusal: OneLine, text: str
+) -> None:
+    (tmp_path / "dump.yaml").write_text(text)
+    rule = "must be a file that kubectl wrote with -o yaml or -o json, got 'dump.yaml'"
+    assert refusal("tune-0", "--dump", "dump.yaml").endswith(rule)

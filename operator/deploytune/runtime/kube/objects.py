@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from deploytune.api.field_errors import invalid_tuning
+from deploytune.api.recorded import RecordedTuning
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import DeploymentTuning, Metadata, TuningStatus
 from deploytune.contract.errors import ClusterError, InvalidTuningError
@@ -72,6 +73,19 @@ def read_trial(document: Mapping[str, Any], tuning: DeploymentTuning) -> TuningT
     parameters = {**trial.spec.parameters, **_floats(trial.spec.parameters, tuning)}
     spec = trial.spec.model_copy(update={"parameters": parameters})
     return trial.model_copy(update={"spec": spec})
+
+
+def read_recorded(
+    tuning: DeploymentTuning, documents: Iterable[Mapping[str, Any]], place: str
+) -> RecordedTuning:
+    """Return a tuning with those of the trials that are its own, not of one that had its name.
+
+    Raises:
+        ClusterError: one of them cannot be read.
+    """
+    own = (each for each in documents if owner_uid(each) == tuning.metadata.uid)
+    trials = sorted((read_trial(each, tuning) for each in own), key=lambda one: one.spec.index)
+    return RecordedTuning(tuning, tuple(trials), place)
 
 
 def owner_uid(document: Mapping[str, Any]) -> str | None:
