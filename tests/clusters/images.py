@@ -18,7 +18,7 @@ from typing import Any
 
 from clusters.archives import write_archive, write_layer
 from clusters.containerd import PAUSE_IMAGE
-from clusters.keeping import key_of, made_once
+from clusters.keeping import forget_all_but, key_of, made_once
 from clusters.places import REPOSITORY, kept
 from clusters.programs import compile_go, output_of
 
@@ -31,6 +31,9 @@ BASE_PACKAGES = ("python3", "python3-venv", "libpython3.11", "ca-certificates")
 BUSYBOX = "/bin/busybox"
 CERTIFICATES = "/etc/ssl/certs"
 ARCHIVE = "image.tar"
+STORE = "cluster-image-store"
+_KEPT_OF_A_NAME = 2  # a checkout and another beside it
+_ROOM_BYTES = 20 * 2**30
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def build_image(recipe: BuildRecipe) -> Image:
     files = {str(path): _digest(REPOSITORY / path) for path in _files_of(recipe)}
     everything = {"recipe": asdict(recipe), "files": files, "base": base.archive.parent.name}
     reference = f"{REGISTRY}/{recipe.name}:{key_of(everything)}"
-    folder = made_once(KIND, everything, lambda made: _build(recipe, base, reference, made))
+    kind = f"{KIND}/{recipe.name}"
+    folder = made_once(kind, everything, lambda made: _build(recipe, base, reference, made))
+    forget_all_but(_KEPT_OF_A_NAME, kind)
     return Image(reference, folder / ARCHIVE)
 
 
@@ -107,6 +112,8 @@ def _bootstrap(folder: Path) -> None:
 
 
 def _build(recipe: BuildRecipe, base: Image, reference: str, folder: Path) -> None:
+    if shutil.disk_usage(kept(STORE)).free < _ROOM_BYTES:
+        _buildah("rmi", "--all", "--force")  # layers of earlier builds: they save time alone
     arguments = {"BASE": f"docker-archive:{base.archive}", **recipe.arguments}
     with tempfile.TemporaryDirectory(prefix="deploytune-build-") as context:
         for path in _files_of(recipe):
@@ -130,7 +137,7 @@ def _build(recipe: BuildRecipe, base: Image, reference: str, folder: Path) -> No
 
 def _buildah(command: str, *arguments: str | Path) -> None:
     """Run buildah in an image store of its own, with the isolation that starts everywhere."""
-    store = kept("cluster-image-store")
+    store = kept(STORE)
     places = (f"--root={store / 'images'}", f"--runroot={store / 'run'}")
     output_of(["buildah", *places, command, *arguments], variables={"BUILDAH_ISOLATION": "chroot"})
 

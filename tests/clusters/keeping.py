@@ -26,11 +26,19 @@ def made_once(kind: str, recipe: Any, make: Callable[[Path], None]) -> Path:
     """Return the folder that `make` fills, which is called only if no run has made it yet."""
     folder = kept(kind) / key_of(recipe)
     if folder.exists():
+        os.utime(folder)  # `forget_all_but` goes by it
         return folder
     with _locked(kept(kind) / f".lock-{folder.name}"):
         if not folder.exists():
             _make_whole(folder, make)
     return folder
+
+
+def forget_all_but(number: int, kind: str) -> None:
+    """Remove what was not among the last used of a kind: every change of a recipe leaves one."""
+    folders = [each for each in kept(kind).iterdir() if each.is_dir() and each.name[0] != "."]
+    for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[:-number]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_whole(folder: Path, make: Callable[[Path], None]) -> None:

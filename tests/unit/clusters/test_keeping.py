@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
-from clusters.keeping import key_of, made_once
+from clusters.keeping import forget_all_but, key_of, made_once
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +83,13 @@ def test_two_that_ask_for_different_things_make_them_at_once() -> None:
 
 def test_the_order_of_a_recipes_keys_does_not_matter() -> None:
     assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
+
+
+def test_what_was_used_last_stays_and_the_rest_is_forgotten() -> None:
+    first, second, third = (made_once("things", {"pin": pin}, lambda _: None) for pin in range(3))
+    for age, folder in enumerate((third, second, first)):
+        os.utime(folder, (age, age))
+    made_once("things", {"pin": 2}, lambda _: None)
+    forget_all_but(2, "things")
+
+    assert {first, third} == {each for each in first.parent.iterdir() if each.is_dir()}
