@@ -1,98 +1,145 @@
-"""The whole of it: the operator as a Pod with its Role, and a tuning that somebody applies."""
+"""The whole of it, as a user has it: the chart installed with Helm, and a tuning that is applied.
+
+In the middle of the tuning the chart is upgraded; afterwards it is rolled back, and uninstalled.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from chart.dashboards import queries
 from clusters.access import Access
+from clusters.fixtures import need
+from clusters.helm import CHART, Helm, helm_program
 from clusters.images import Image
 from clusters.kubectl import Kubectl
-from clusters.namespaces import Namespace, new_namespace
+from clusters.namespaces import new_namespace
+from clusters.node_clusters import NodeCluster
+from clusters.places import CRDS
+from clusters.ports import LOOPBACK, free_port
+from clusters.prometheus import Prometheus, a_prometheus
+from clusters.requirements import HELM, MONITORING
 from clusters.waiting import eventually
-
-from deploytune.api.rbac import Installation, operator_objects
+from operator_processes import held_pods, until_running
 
 EXAMPLE = Path(__file__).parents[2] / "operator/examples/digits/tuning.cluster.yaml"
 NAME = "deploytune"
 LONGEST_SECONDS = 600
+MAX_TRIALS = 6
+WAITING = ("--wait", "--timeout=150s")
+OWN = f"--selector=app.kubernetes.io/instance={NAME}"
+LEFT_AT_HOME = "deployments,pods,jobs,services,serviceaccounts,roles,rolebindings,leases"
+LEFT_IN_THE_CLUSTER = "clusterroles,clusterrolebindings"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The chart's values for the tests' cluster, where it goes, and Helm."""
+
+    helm: Helm
+    home: Kubectl
+    values: Mapping[str, Any]
+
+    def helm_does(self, what: str, *words: str | Path, **values: Any) -> str:
+        place = ("--namespace", self.home.namespace)
+        given = {**self.values, **values} if what in ("install", "upgrade") else None
+        return self.helm.run(what, *words, *place, values=given)
+
+    def log_of(self, name: str) -> str:
+        pods = f"--selector=app.kubernetes.io/instance={name}"
+        return self.home.attempt("logs", pods, "--tail=50", "--prefix").stdout
 
 
 @pytest.fixture
-def operator_pod(
-    cluster: Access, operator_image: Image, trial_image: Image, namespace: Namespace
-) -> Iterator[Kubectl]:
-    """kubectl where the operator runs for the test's namespace, with its Role and no more."""
-    with new_namespace(cluster, labels={}) as home:  # host network: the tests route no Services
-        installation = Installation(NAME, home.name, watched=(namespace.name,))
-        for item in operator_objects(installation):
-            cluster.kubectl.within(item["metadata"]["namespace"]).apply(item)
-        arguments = [f"--namespace={namespace.name}", f"--trial-image={trial_image.reference}"]
-        pod = an_operator_pod(operator_image, arguments, api_server_port(cluster))
-        home.kubectl.create(pod)
-        yield home.kubectl
-
-
-def an_operator_pod(image: Image, arguments: list[str], port: int) -> dict[str, Any]:
-    """The operator as a chart would run it, but for the network."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": NAME},
-        "spec": {
-            "serviceAccountName": NAME,
-            "hostNetwork": True,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "operator",
-                    "image": image.reference,
-                    "imagePullPolicy": "IfNotPresent",
-                    "args": arguments,
-                    "env": [
-                        {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
-                        {"name": "KUBERNETES_SERVICE_PORT", "value": str(port)},
-                    ],
-                    "resources": {"limits": {"cpu": "400m", "memory": "300Mi"}},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "readOnlyRootFilesystem": True,
-                    },
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
-                }
-            ],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
+def installation(
+    cluster: Access,
+    node_cluster: NodeCluster,
+    operator_image: Image,
+    trial_image: Image,
+    digits: Kubectl,
+) -> Iterator[Installation]:
+    """The chart for the namespace of the digits example, in a cluster without the definitions."""
+    need(HELM, "Helm")
+    need(MONITORING, "Prometheus")
+    values = {
+        "image": named(operator_image),
+        "trialImage": named(trial_image),
+        "watchNamespaces": [digits.namespace],
+        "resources": {"limits": {"cpu": "400m", "memory": "300Mi"}},
+        "metrics": {"port": free_port()},
+        # The tests route no Services.
+        "hostNetwork": True,
+        "extraEnv": [
+            {"name": "KUBERNETES_SERVICE_HOST", "value": LOOPBACK},
+            {"name": "KUBERNETES_SERVICE_PORT", "value": api_server_port(cluster)},
+        ],
     }
+    assert node_cluster.control_plane.access == cluster
+    with new_namespace(cluster, labels={}) as home, without_definitions(cluster):
+        yield Installation(Helm(helm_program(), cluster), home.kubectl, values)
 
 
-def api_server_port(cluster: Access) -> int:
+@contextmanager
+def without_definitions(cluster: Access) -> Iterator[None]:
+    """Take the definitions away, and bring them back for the tests that follow."""
+    cluster.kubectl.run("delete", f"--filename={CRDS}", "--ignore-not-found")
+    try:
+        yield
+    finally:
+        cluster.apply_crds()
+
+
+def named(image: Image) -> dict[str, str]:
+    repository, _, tag = image.reference.rpartition(":")
+    return {"repository": repository, "tag": tag}
+
+
+def api_server_port(cluster: Access) -> str:
     path = "jsonpath={.clusters[0].cluster.server}"
     port = urlsplit(cluster.kubectl.run("config", "view", "--minify", f"--output={path}")).port
     assert port is not None
-    return port
+    return str(port)
 
 
-@pytest.mark.timeout(LONGEST_SECONDS + 120, func_only=True)
-def test_a_tuning_applied_with_kubectl_finds_its_answer_on_two_pools(
-    operator_pod: Kubectl, digits: Kubectl
+@pytest.mark.timeout(LONGEST_SECONDS + 300, func_only=True)
+def test_the_chart_is_installed_upgraded_in_the_middle_of_a_tuning_and_uninstalled(
+    installation: Installation, digits: Kubectl, tmp_path: Path
 ) -> None:
-    digits.run("apply", "--filename=-", document=json.dumps(the_example(max_trials=6)))
-    eventually(lambda: digits.items("ttrial"), "the first trial")
+    installation.helm_does("install", NAME, CHART, *WAITING)
+    assert "Succeeded" in installation.helm_does("test", NAME, "--timeout=60s")
+    target = f"{LOOPBACK}:{installation.values['metrics']['port']}"
+
+    with a_prometheus(tmp_path, target, CHART / "files/alerts.yaml") as prometheus:
+        digits.run("apply", "--filename=-", document=the_example("digits"))
+        eventually(lambda: digits.items("ttrial"), "the first trial")
+        installation.helm_does("upgrade", NAME, CHART, *WAITING, logLevel="debug")
+        assert_finds_its_answer(digits, installation)
+        assert_every_panel_has_data(prometheus)
+        assert [] == prometheus.ask('ALERTS{alertstate="firing"}')
+
+    assert_an_overlapping_one_refuses(installation)
+    installation.helm_does("rollback", NAME, "1", *WAITING)
+    digits.run("apply", "--filename=-", document=the_example("digits-again"))
+    until_running(digits)
+    installation.helm_does("uninstall", NAME, "--timeout=150s")
+    assert_nothing_is_left(installation, digits)
+
+
+def assert_finds_its_answer(digits: Kubectl, installation: Installation) -> None:
     waited = digits.attempt(
         *("wait", "--for=condition=Finished", "dtune/digits", f"--timeout={LONGEST_SECONDS}s"),
         seconds=LONGEST_SECONDS + 30,
     )
-    assert 0 == waited.returncode, operator_pod.run("logs", NAME, "--tail=50")
+    assert 0 == waited.returncode, installation.log_of(NAME)
 
     status = digits.read("get", "dtune", "digits")["status"]
     conditions = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
@@ -107,26 +154,46 @@ def test_a_tuning_applied_with_kubectl_finds_its_answer_on_two_pools(
     assert {"pool-1", "pool-2"} == set(pools)
     measured = [t for t in trials if t["status"]["outcome"] in ("Feasible", "Infeasible")]
     assert all("server_memory_mib" in trial["status"]["metrics"] for trial in measured)
-    assert [] == held(digits)
+    eventually(lambda: not held_pods(digits), "the release of every Pod")
 
 
-def the_example(max_trials: int) -> dict[str, Any]:
-    """The example as it is, but for its budget: each trial takes a busy machine half a minute."""
-    tuning: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    tuning["spec"]["budget"]["maxTrials"] = max_trials
-    return tuning
+def the_example(name: str) -> str:
+    """The example but for name and budget: each trial takes a busy machine half a minute."""
+    tuning: Json = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    tuning["metadata"]["name"] = name
+    tuning["spec"]["budget"]["maxTrials"] = MAX_TRIALS
+    return json.dumps(tuning)
 
 
-def nodes_of(trial: dict[str, Any]) -> set[str]:
+def nodes_of(trial: Json) -> set[str]:
     return {attempt["node"] for attempt in trial["status"]["attempts"]}
 
 
-def held(kubectl: Kubectl) -> list[str]:
-    """The Pods whose finalizer is still there, once the operator had a moment."""
+def assert_every_panel_has_data(prometheus: Prometheus) -> None:
+    """Of the last minutes, in which the tuning ran."""
+    ended = "deploytune_tunings_ended_total"
+    eventually(lambda: prometheus.ask(ended), "the end in a scrape")
+    assert [] == [query for query in queries() if not prometheus.ask(query)]
 
-    def names() -> list[str]:
-        pods = (pod["metadata"] for pod in kubectl.items("pods"))
-        return [metadata["name"] for metadata in pods if metadata.get("finalizers")]
 
-    eventually(lambda: not names(), "the release of every Pod")
-    return names()
+def assert_an_overlapping_one_refuses(installation: Installation) -> None:
+    others = {"crds": {"enabled": False}, "metrics": {"port": free_port()}}
+    installation.helm_does("install", "second", CHART, **others)
+    refusal = "another installation watches"
+    eventually(lambda: refusal in installation.log_of("second"), "a refusal in one line")
+    installation.helm_does("uninstall", "second", "--no-hooks")  # those Pods are another's
+    installation.home.run("delete", "lease", "second")
+
+
+def assert_nothing_is_left(installation: Installation, digits: Kubectl) -> None:
+    """Nothing but the definitions, and the tunings, which can be deleted without an operator."""
+    assert [] == held_pods(digits)
+    home = installation.home
+    eventually(lambda: not home.items(LEFT_AT_HOME, OWN), "the end of what was installed")
+    assert [] == home.items("leases")
+    assert [] == home.items(LEFT_IN_THE_CLUSTER, OWN)
+    assert [] == digits.items("roles,rolebindings", OWN)
+    assert 2 == len(digits.items("dtune"))
+
+    digits.run("delete", "dtune", "--all", "--timeout=60s")
+    eventually(lambda: not digits.items("ttrial,pods"), "the end of every trial")
