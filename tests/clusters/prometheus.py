@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,8 +65,17 @@ class Prometheus:
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
         """Return the series that a query gives now."""
-        address = f"{self.url}/api/v1/query?{urlencode({'query': expression})}"
-        with urlopen(address, timeout=10) as answer:
+        return self._answer("query", query=expression)
+
+    def ask_over(self, expression: str, minutes: int) -> list[dict[str, Any]]:
+        """Return the series that a query gives over the last minutes, as a panel shows them."""
+        now = time.time()
+        return self._answer(
+            "query_range", query=expression, start=now - 60 * minutes, end=now, step=5
+        )
+
+    def _answer(self, how: str, **query: str | float) -> list[dict[str, Any]]:
+        with urlopen(f"{self.url}/api/v1/{how}?{urlencode(query)}", timeout=10) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return found
 
