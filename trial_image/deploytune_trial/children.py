@@ -23,7 +23,10 @@ _LOG_TAIL_BYTES = 8192
 
 
 class Child:
-    """A process in its own session and group, its output in a log file."""
+    """A process in its own session and group, its output in a log file.
+
+    It inherits the open file `descriptors` named for it.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Child:
         log: Path,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
         """Start `command`; the kernel kills it when the thread that starts it ends."""
         self.log = log
@@ -45,6 +49,7 @@ class Child:
                 env=environment,
                 cwd=folder,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
 
     @property
@@ -87,9 +92,10 @@ class Children:
         log: Path,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Child:
         """Start a child; call it from a thread that lives as long as the trial."""
-        child = Child(command, log, environment, folder)
+        child = Child(command, log, environment, folder, descriptors)
         self._children.append(child)
         return child
 

@@ -277,6 +277,7 @@ def _facts_of(result: ProfileResult) -> dict[str, str | int | float]:
         "settled": int(run.settled),
         "lagP99Ms": lag_p99_ms(run),
         "clientShare": run.client_share,
+        "generators": run.generators,
     }
     if counted.executions:
         facts["meanBatch"] = counted.inferences / counted.executions

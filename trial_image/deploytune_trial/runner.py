@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -23,10 +24,12 @@ from deploytune_trial.building_child import BuildingChild, build_folder
 from deploytune_trial.devices.claims import claim_devices
 from deploytune_trial.failures import TrialFailure, failing_as
 from deploytune_trial.kept_builds import KeptBuilds
+from deploytune_trial.measure.generator_messages import Equipment
 from deploytune_trial.measure.host_lock import hold_lock
 from deploytune_trial.measure.inputs import choose_batches
 from deploytune_trial.measure.memory import PeakMemory
 from deploytune_trial.measure.session import MeasureSession
+from deploytune_trial.measure.spread_load import GeneratorProcess, open_processes
 from deploytune_trial.measure.windows import Figure
 from deploytune_trial.models.interface import Arrays, ModelInterface
 from deploytune_trial.models.loaded import LoadedModel
@@ -220,10 +223,19 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
         timeout = profile.request_timeout_seconds
         return LoadClient(served.server.grpc_address, served.model.name, prepared, timeout)
 
+    def open_generators(
+        profile: LoadProfile, number: int
+    ) -> Awaitable[tuple[GeneratorProcess, ...]]:
+        timeout = profile.request_timeout_seconds
+        equipment = Equipment(served.server.grpc_address, served.model.name, prepared, timeout)
+        return open_processes(number, equipment, trial.children, trial.environment.scratch)
+
     with (
         hold_lock(trial.environment.measure_lock, trial.stages.waiting),
         PeakMemory(served.server.child.pid) as memory,
-        MeasureSession(request, served.server, open_client) as session,
+        MeasureSession(
+            request, served.server, open_client, open_generators, trial.group.cpus()
+        ) as session,
     ):
         try:
             concurrency = REQUESTS_PER_INSTANCE * served.entry.serving.instances

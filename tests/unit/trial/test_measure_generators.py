@@ -8,7 +8,6 @@ import pytest
 
 from deploytune.contract.outcomes import Cause
 from deploytune_trial.failures import TrialFailure, crashed
-from deploytune_trial.measure import generators
 from deploytune_trial.measure.generators import After, LoadGenerator
 from deploytune_trial.measure.windows import Sample
 
@@ -93,17 +92,13 @@ async def test_an_error_of_the_server_ends_the_load() -> None:
         await LoadGenerator(fail, Taker(1).take).run_closed_loop(2)
 
 
-async def test_an_open_loop_sends_whatever_the_server_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(generators, "OUTSTANDING_CAP", 20)
-
+async def test_an_open_loop_sends_whatever_the_server_does() -> None:
     async def never() -> bool:
         await asyncio.Event().wait()
         return True
 
     due: list[bool] = []
-    generator = LoadGenerator(never, Taker(1).take)
+    generator = LoadGenerator(never, Taker(1).take, cap=20)
 
     await generator.run_open_loop(no_gaps(), lambda: due.append(True))
 

@@ -15,7 +15,12 @@ from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure import session
 from deploytune_trial.measure.rate_search import CLOSE, MOST_PROBES, RateSearch
 from deploytune_trial.measure.session import MeasureSession
+from deploytune_trial.measure.spread_load import GeneratorProcess
 from deploytune_trial.triton.server import Counters
+
+
+async def no_processes(profile: LoadProfile, number: int) -> tuple[GeneratorProcess, ...]:
+    raise AssertionError(f"{profile.name} needs {number} processes")
 
 
 def found(search: RateSearch, capacity: float) -> float | None:
@@ -103,7 +108,7 @@ class AClient(AQueue):
 def test_the_search_ends_soon_where_the_latency_alone_misses_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "_precise_loop", VirtualLoop)
+    monkeypatch.setattr(session, "precise_loop", VirtualLoop)
     load = LoadProfile(
         name=LOAD, type=LoadType.MAX_RATE, rate_per_second=1000.0, window_requests=100
     )
@@ -114,7 +119,9 @@ def test_the_search_ends_soon_where_the_latency_alone_misses_the_limit(
     )
     server: Any = ACountingServer()
 
-    with MeasureSession(request, server, lambda _: AClient(1000.0, 0.1)) as measuring:
+    with MeasureSession(
+        request, server, lambda _: AClient(1000.0, 0.1), no_processes, 1.0
+    ) as measuring:
         measuring.warm_up(1)
         result = measuring.measure(load)
 

@@ -1,4 +1,4 @@
-"""How many requests a second one generator process sends, beside the client library alone.
+"""How many requests a second generator processes send, beside the client library alone.
 
 A real Triton serves a model that returns its input, on the same machine, and both take turns at a
 closed loop over gRPC, so that both meet the same neighbours.
@@ -18,44 +18,49 @@ import numpy as np
 
 from deploytune_trial.bench.echo_model import CONFIGURATION, ECHO
 from deploytune_trial.children import Children
+from deploytune_trial.measure.generator_messages import Equipment
 from deploytune_trial.measure.generators import After, LoadGenerator
+from deploytune_trial.measure.spread_load import SpreadLoad, open_processes
 from deploytune_trial.measure.windows import Requests, Sample
 from deploytune_trial.triton.installation import find_triton
-from deploytune_trial.triton.server import ServerSettings, start_server
+from deploytune_trial.triton.server import ServerSettings, TritonServer, start_server
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
-_MODEL = "echo"
+MODEL = "echo"
 _TIMEOUT_SECONDS = 10.0
 
 
 def generator_rows(seconds: float, turns: int) -> Iterator[dict[str, object]]:
-    """Yield requests a second, of ours and of the library alone, by requests outstanding."""
-    with _served() as address:
+    """Yield requests a second by requests outstanding: of ours, of two, of the library alone."""
+    with serving_an_echo() as (server, children):
+        address = server.grpc_address
         for outstanding in (1, 4, 16, 64):
-            ours, alone = [], []
+            ours, two, alone = [], [], []
             for _ in range(turns):
                 ours.append(asyncio.run(_ours(address, outstanding, seconds)))
+                two.append(asyncio.run(_spread(2, address, children, outstanding, seconds)))
                 alone.append(asyncio.run(_alone(address, outstanding, seconds)))
             yield {
                 "outstanding": outstanding,
                 "ours": float(np.median(ours)),
+                "two": float(np.median(two)),
                 "alone": float(np.median(alone)),
             }
 
 
 @contextmanager
-def _served() -> Iterator[str]:
-    """Serve the echo; yield its address."""
+def serving_an_echo() -> Iterator[tuple[TritonServer, Children]]:
+    """Serve a model that returns its input; yield the server, and who ends what is started."""
     prefix, children = f"echo{os.getpid()}_", Children()
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(folder) / "repository"
-        version = repository / _MODEL / "1"
+        version = repository / MODEL / "1"
         version.mkdir(parents=True)
         (version / "model.py").write_text(ECHO, encoding="utf-8")
-        (repository / _MODEL / "config.pbtxt").write_text(CONFIGURATION, encoding="utf-8")
-        settings = ServerSettings(find_triton(), repository, _MODEL, Path(folder), None, prefix)
+        (repository / MODEL / "config.pbtxt").write_text(CONFIGURATION, encoding="utf-8")
+        settings = ServerSettings(find_triton(), repository, MODEL, Path(folder), None, prefix)
         try:
-            yield start_server(settings, children).grpc_address
+            yield start_server(settings, children), children
         finally:
             children.end_all()
             unlink_shared_memory(prefix)
@@ -64,30 +69,53 @@ def _served() -> Iterator[str]:
 async def _ours(address: str, outstanding: int, seconds: float) -> float:
     from deploytune_trial.triton.client import LoadClient
 
-    client = LoadClient(address, _MODEL, [_inputs()], _TIMEOUT_SECONDS)
-    until = asyncio.get_running_loop().time() + seconds
-    requests = Requests(until - seconds)
-
-    def take(sample: Sample) -> After:
-        requests.add(sample)
-        return After.STOP if sample.ended >= until else After.GO_ON
-
-    await LoadGenerator(client.send, take).run_closed_loop(outstanding)
+    client = LoadClient(address, MODEL, [an_input()], _TIMEOUT_SECONDS)
+    counter = _Counter(seconds)
+    await LoadGenerator(client.send, counter.take).run_closed_loop(outstanding)
     await client.close()
-    return len(requests) / requests.seconds
+    return counter.rate()
+
+
+async def _spread(
+    number: int, address: str, children: Children, outstanding: int, seconds: float
+) -> float:
+    equipment = Equipment(address, MODEL, [an_input()], _TIMEOUT_SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        processes = await open_processes(number, equipment, children, Path(folder))
+        counter = _Counter(seconds)
+        await SpreadLoad(processes, counter.take).run_closed_loop(outstanding)
+        for process in processes:
+            await process.close()
+    return counter.rate()
+
+
+class _Counter:
+    """Takes samples for some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        started = asyncio.get_running_loop().time()
+        self._until = started + seconds
+        self._requests = Requests(started)
+
+    def take(self, sample: Sample) -> After:
+        self._requests.add(sample)
+        return After.STOP if sample.ended >= self._until else After.GO_ON
+
+    def rate(self) -> float:
+        return len(self._requests) / self._requests.seconds
 
 
 async def _alone(address: str, outstanding: int, seconds: float) -> float:
     import tritonclient.grpc.aio as triton_aio
 
     client = triton_aio.InferenceServerClient(address)
-    inputs, began = _inputs(), time.perf_counter()
+    inputs, began = an_input(), time.perf_counter()
     ended = 0
 
     async def send() -> None:
         nonlocal ended
         while time.perf_counter() < began + seconds:
-            await client.infer(_MODEL, inputs)
+            await client.infer(MODEL, inputs)
             ended += 1
 
     await asyncio.gather(*(send() for _ in range(outstanding)))
@@ -96,7 +124,8 @@ async def _alone(address: str, outstanding: int, seconds: float) -> float:
     return ended / elapsed
 
 
-def _inputs() -> list[object]:
+def an_input() -> list[object]:
+    """Return what a request to the echo holds."""
     import tritonclient.grpc as triton_grpc
 
     tensor = triton_grpc.InferInput("x", (1, 4), "FP32")

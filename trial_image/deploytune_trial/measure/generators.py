@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from enum import Enum, auto
+from typing import Protocol
 
+from deploytune_trial.measure.arrivals import poisson_gaps
 from deploytune_trial.measure.windows import Sample
 
 OUTSTANDING_CAP = 1024
@@ -34,6 +37,38 @@ class After(Enum):
 Take = Callable[[Sample], After]
 
 
+class Generator(Protocol):
+    """A source of load: this process alone, or several.
+
+    `ended_at` is when its load was told to end, `cpu_share` how much of a CPU its busiest process
+    took.
+    """
+
+    sent: int
+    answered: int
+    is_overloaded: bool
+    ended_at: float
+    cpu_share: float
+
+    async def run_closed_loop(self, concurrency: int) -> None:
+        """Keep `concurrency` requests outstanding."""
+        ...
+
+    async def run_poisson(
+        self, rate_per_second: float, seed: int, note_due: Callable[[], None]
+    ) -> None:
+        """Send requests at random times, calling `note_due` for each."""
+        ...
+
+    def outstanding(self) -> list[Sample]:
+        """Return the requests that are open, as long as they have been so."""
+        ...
+
+    def late(self) -> list[Sample]:
+        """Return the requests that were outstanding at the end, and what came of waiting."""
+        ...
+
+
 class LoadGenerator:
     """Sends requests and hands over samples until told to stop.
 
@@ -41,8 +76,9 @@ class LoadGenerator:
     after GIVE_UP nobody waits for them any more.
     """
 
-    def __init__(self, send: Send, take: Take) -> None:
-        """Send with `send` and hand samples to `take`."""
+    def __init__(self, send: Send, take: Take, cap: int = OUTSTANDING_CAP) -> None:
+        """Send with `send`, hand samples to `take`; an open loop has at most `cap` outstanding."""
+        self._cap = cap
         self._send = send
         self._take = take
         self._loop = asyncio.get_running_loop()
@@ -51,6 +87,7 @@ class LoadGenerator:
         self.sent = 0
         self.answered = 0
         self.is_overloaded = False
+        self.cpu_share = 0.0
         self.ended_at = math.inf
         self._open: dict[int, tuple[float, float]] = {}
         self._late: list[Sample] = []
@@ -61,10 +98,21 @@ class LoadGenerator:
             self._start(self._send_again_and_again())
         await self._wait_for_end()
 
+    async def run_poisson(
+        self, rate_per_second: float, seed: int, note_due: Callable[[], None]
+    ) -> None:
+        """Send requests at random times, the same for the same seed."""
+        await self.run_open_loop(poisson_gaps(rate_per_second, seed), note_due)
+
     async def run_open_loop(self, gaps: Iterator[float], note_due: Callable[[], None]) -> None:
         """Send a request after each of the gaps, calling `note_due` for each."""
         self._start(self._send_when_due(gaps, note_due))
         await self._wait_for_end()
+
+    def end(self, after: After) -> None:
+        """End the load, as a sample may."""
+        if not self._end.done():
+            self._end_with(after)
 
     def outstanding(self) -> list[Sample]:
         """Return the requests that are open, as long as they have been so."""
@@ -91,7 +139,7 @@ class LoadGenerator:
             await asyncio.sleep(due - self._loop.time())
             if self._end.done():
                 return
-            if len(self._tasks) > OUTSTANDING_CAP:
+            if len(self._tasks) > self._cap:
                 self.is_overloaded = True
                 self._end_with(After.GIVE_UP)
                 return
@@ -112,7 +160,7 @@ class LoadGenerator:
             return
         after = self._take(sample)
         if after is not After.GO_ON:
-            self._end_with(after)
+            self.end(after)
 
     def _end_with(self, after: After) -> None:
         self.ended_at = self._loop.time()
@@ -133,6 +181,7 @@ class LoadGenerator:
             self._end.set_exception(error)
 
     async def _wait_for_end(self) -> None:
+        began, busy = time.perf_counter(), time.thread_time()
         try:
             if await self._end is After.STOP and self._tasks:
                 await asyncio.wait(self._tasks, timeout=_DRAIN_SECONDS)
@@ -141,3 +190,4 @@ class LoadGenerator:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+            self.cpu_share = (time.thread_time() - busy) / (time.perf_counter() - began)

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.aborting import AbortWatch
-from deploytune_trial.measure.arrivals import poisson_gaps
-from deploytune_trial.measure.generators import After, LoadGenerator, Send
+from deploytune_trial.measure.generators import After, Generator, LoadGenerator, Send, Take
 from deploytune_trial.measure.goals import Goal, Inquiry
 from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.pile_up import is_overrun, keeps_up
@@ -38,6 +36,9 @@ _MOST_WARM_UP_REQUESTS = 250
 _LEAD_IN_REQUESTS = 10
 _MEDIAN = 50.0
 _FEWEST_OF_PROBE = 300  # of fewer, a backlog is within what chance does
+
+OpenGenerator = Callable[[Take], Generator]
+"""Opens a generator that hands its samples over."""
 
 
 @dataclass
@@ -60,6 +61,7 @@ class ProfileRun:
     sent: int = 0
     answered: int = 0
     client_share: float = 0.0
+    generators: int = 1
 
     @property
     def is_hopeless(self) -> bool:
@@ -193,28 +195,29 @@ async def warm_up(profile: LoadProfile, send: Send, concurrency: int) -> Profile
 
 async def measure(profile: LoadProfile, send: Send, seed: int, goal: Goal) -> ProfileRun:
     """Load the server until the goal is reached, or lost to a ceiling."""
+    return await measure_by(lambda take: LoadGenerator(send, take), profile, seed, goal)
+
+
+async def measure_by(
+    open_generator: OpenGenerator, profile: LoadProfile, seed: int, goal: Goal
+) -> ProfileRun:
+    """Measure as `measure` does, with a generator of the caller's choice."""
     started = asyncio.get_running_loop().time()
     patience = MeasurePatience(profile, goal)
     collector = _Collector(patience, profile.window_requests, lead_in_of(profile), started)
-    generator = LoadGenerator(send, collector.take)
+    generator = open_generator(collector.take)
     if profile.rate_per_second is not None:
-        gaps = poisson_gaps(profile.rate_per_second, seed)
-        load = generator.run_open_loop(gaps, collector.note_due)
+        load = generator.run_poisson(profile.rate_per_second, seed, collector.note_due)
     else:
         assert profile.concurrency is not None
         load = generator.run_closed_loop(profile.concurrency)
     return await _run(generator, collector, load)
 
 
-async def _run(
-    generator: LoadGenerator, collector: _Collector, load: Awaitable[None]
-) -> ProfileRun:
+async def _run(generator: Generator, collector: _Collector, load: Awaitable[None]) -> ProfileRun:
     collector.follow(generator)
-    began, busy = time.perf_counter(), time.thread_time()
     await load
-    run = collector.close(generator)
-    run.client_share = (time.thread_time() - busy) / (time.perf_counter() - began)
-    return run
+    return collector.close(generator)
 
 
 class _Collector:
@@ -226,9 +229,9 @@ class _Collector:
         self._lead_in = lead_in
         self._led_in = Requests(started)
         self._run = ProfileRun(Requests(started))
-        self._generator: LoadGenerator | None = None
+        self._generator: Generator | None = None
 
-    def follow(self, generator: LoadGenerator) -> None:
+    def follow(self, generator: Generator) -> None:
         """Look at the requests outstanding of the generator that samples come from."""
         self._generator = generator
 
@@ -249,7 +252,7 @@ class _Collector:
         overdue = self._overdue(self._generator.outstanding(), sample.ended)
         return self._patience.judge_windows(self._run, self._run.requests.with_late(overdue))
 
-    def close(self, generator: LoadGenerator) -> ProfileRun:
+    def close(self, generator: Generator) -> ProfileRun:
         """Return the run; one that was lost in its lead-in has nothing else to show."""
         run = self._run
         if not len(run.requests):
@@ -259,6 +262,7 @@ class _Collector:
                 run.requests.add_late(sample)
         run.overloaded |= generator.is_overloaded
         run.sent, run.answered = generator.sent, generator.answered
+        run.client_share = generator.cpu_share
         return run
 
     def _overdue(self, samples: Sequence[Sample], at: float) -> list[Sample]:

@@ -1,16 +1,15 @@
 """The measurement of a served model: every load profile warmed up, then measured.
 
-Warm-up and measurement share one event loop and its channels, with verification between them. The
-loop waits by `select`, whose time-outs are in microseconds; those of `epoll` are in milliseconds
-and would make every request of an open loop half a millisecond late.
+Warm-up and measurement share one event loop and its channels, with verification between them. Where
+the warm-up shows that this process could not send a profile's load, several processes do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import selectors
+import itertools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -20,8 +19,10 @@ from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.goals import goal_of
 from deploytune_trial.measure.percentiles import percentile_of
-from deploytune_trial.measure.profiles import ProfileRun, measure, warm_up
+from deploytune_trial.measure.precise_loop import precise_loop
+from deploytune_trial.measure.profiles import ProfileRun, measure, measure_by, warm_up
 from deploytune_trial.measure.rate_search import RateSearch
+from deploytune_trial.measure.spread_load import GeneratorProcess, SpreadLoad, processes_for
 from deploytune_trial.measure.windows import (
     LATENCIES,
     THROUGHPUT,
@@ -55,6 +56,23 @@ class Client(Protocol):
 OpenClient = Callable[[LoadProfile], Client]
 """Opens a client for a profile, on the running loop."""
 
+OpenProcesses = Callable[[LoadProfile, int], Awaitable[tuple[GeneratorProcess, ...]]]
+"""Opens a number of generator processes for a profile, on the running loop."""
+
+
+@dataclass(frozen=True)
+class WarmUpRate:
+    """The greatest rate that a warm-up reached, and how much of a CPU that took."""
+
+    per_second: float
+    cpu_share: float
+
+    def share_at(self, rate_per_second: float | None) -> float:
+        """Return how much of a CPU another rate would take; without one, the same."""
+        if rate_per_second is None:
+            return self.cpu_share
+        return self.cpu_share * rate_per_second / self.per_second
+
 
 @dataclass(frozen=True)
 class ProfileResult:
@@ -73,16 +91,24 @@ class MeasureSession:
     """Warms up and measures; a context, whose loop and channels end with it."""
 
     def __init__(
-        self, request: TrialRequest, server: TritonServer, open_client: OpenClient
+        self,
+        request: TrialRequest,
+        server: TritonServer,
+        open_client: OpenClient,
+        open_processes: OpenProcesses,
+        cpus: float,
     ) -> None:
-        """Load `server` with the profiles of `request`."""
+        """Load `server` with the profiles of `request`, from `cpus` processes at most."""
+        self._open_processes = open_processes
+        self._cpus = cpus
+        self._processes: dict[str, tuple[GeneratorProcess, ...]] = {}
         self._request = request
         self._server = server
         self._open_client = open_client
         self._clients: dict[str, Client] = {}
         self._in_flight = 0
-        self._warm_up_rates: dict[str, float] = {}
-        self._runner = asyncio.Runner(loop_factory=_precise_loop)
+        self._warm_up_rates: dict[str, WarmUpRate] = {}
+        self._runner = asyncio.Runner(loop_factory=precise_loop)
 
     def __enter__(self) -> Self:
         """Open the channels."""
@@ -106,7 +132,8 @@ class MeasureSession:
             run = self._run(warm_up(profile, self._clients[profile.name].send, concurrency))
             self._in_flight += run.sent - run.answered
             if run.requests.seconds > 0:
-                self._warm_up_rates[profile.name] = run.answered / run.requests.seconds
+                rate = run.answered / run.requests.seconds
+                self._warm_up_rates[profile.name] = WarmUpRate(rate, run.client_share)
             sent[profile.name] = run.sent
         return sent
 
@@ -134,14 +161,32 @@ class MeasureSession:
         )
 
     def _measure_once(self, profile: LoadProfile) -> ProfileRun:
-        goal = goal_of(self._request, profile.name)
-        send = self._clients[profile.name].send
-        return self._run(measure(profile, send, self._request.seed, goal))
+        return self._run(self._measure_by_as_many_as_needed(profile))
+
+    async def _measure_by_as_many_as_needed(self, profile: LoadProfile) -> ProfileRun:
+        goal, seed = goal_of(self._request, profile.name), self._request.seed
+        number = self._processes_needed(profile)
+        if number == 1:
+            return await measure(profile, self._clients[profile.name].send, seed, goal)
+        opened = self._processes.get(profile.name, ())
+        if len(opened) < number:
+            opened += await self._open_processes(profile, number - len(opened))
+            self._processes[profile.name] = opened
+        run = await measure_by(lambda take: SpreadLoad(opened[:number], take), profile, seed, goal)
+        run.generators = number
+        return run
+
+    def _processes_needed(self, profile: LoadProfile) -> int:
+        warmed_up = self._warm_up_rates.get(profile.name)
+        if warmed_up is None or warmed_up.per_second <= 0:
+            return 1
+        return processes_for(warmed_up.share_at(profile.rate_per_second), self._cpus)
 
     def _search_rate(self, profile: LoadProfile) -> tuple[ProfileRun, Figure]:
         """Bisect the rate; return the run that counts, with the requests of all, and the rate."""
         assert profile.rate_per_second is not None
-        guess = _GUESS * self._warm_up_rates.get(profile.name, profile.rate_per_second)
+        warmed_up = self._warm_up_rates.get(profile.name)
+        guess = _GUESS * (warmed_up.per_second if warmed_up else profile.rate_per_second)
         search = RateSearch(profile.rate_per_second, max(guess, _LOWEST_GUESS))
         limits = [
             limit  # throughput falls with the rate, whatever the server can do
@@ -192,6 +237,8 @@ class MeasureSession:
             self._clients[profile.name] = self._open_client(profile)
 
     async def _close_clients(self) -> None:
+        for process in itertools.chain(*self._processes.values()):
+            await process.close()
         for client in self._clients.values():
             await client.close()
 
@@ -221,7 +268,3 @@ def _latencies_without_lag(run: ProfileRun) -> dict[str, float]:
         return {}
     latencies = run.requests.latencies_ms() - run.requests.lags_ms()
     return {name: latency_estimator(latencies, name)(0.5).value for name in LATENCIES}
-
-
-def _precise_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.SelectorEventLoop(selectors.SelectSelector())

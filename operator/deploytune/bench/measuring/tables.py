@@ -65,9 +65,13 @@ def coverage_table(rows: Sequence[Row]) -> str:
 
 def generator_table(rows: Sequence[Row]) -> str:
     """Return requests a second of the load generator beside those of the client library alone."""
+    titles = ("outstanding", "one process, requests/s", "two", "client library alone")
     return _table(
-        (("outstanding", "load generator, requests/s", "client library alone, requests/s"),),
-        [(str(row["outstanding"]), f"{row['ours']:.0f}", f"{row['alone']:.0f}") for row in rows],
+        (titles,),
+        [
+            (str(row["outstanding"]), *(f"{row[what]:.0f}" for what in ("ours", "two", "alone")))
+            for row in rows
+        ],
     )
 
 

@@ -56,6 +56,6 @@ def test_rows_come_from_the_trials_own_process() -> None:
 
 
 def test_the_load_generator_stands_beside_the_library_alone() -> None:
-    table = generator_table([{"outstanding": 16, "ours": 4800.4, "alone": 5000.2}])
+    table = generator_table([{"outstanding": 16, "ours": 4800.4, "two": 6000.0, "alone": 5000.2}])
 
-    assert table.splitlines()[-1] == "| 16 | 4800 | 5000 |"
+    assert table.splitlines()[-1] == "| 16 | 4800 | 6000 | 5000 |"
