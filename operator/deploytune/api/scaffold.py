@@ -19,6 +19,7 @@ from deploytune.api.rules import check_stock_trial
 from deploytune.api.tuning import API_VERSION
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.contract.metrics import MAX_RATE, METRICS, Direction, MetricDefinition
+from deploytune.contract.parameters import TRIAL_PARAMETERS
 from deploytune.contract.workload import COUNTED_WINDOWS, fewest_samples
 
 _STEADY, _FULL, _SINGLE = "steady", "full", "single"
@@ -154,7 +155,8 @@ def _search_space(model: ModelDescription, surroundings: Surroundings) -> Iterat
     else:
         yield from _choice("precision", [*_PRECISIONS, "int8-static"], "fp32")
         static = "precision: [int8-static]"
-        yield from _choice("calibrationMethod", ["MinMax", "Entropy"], "MinMax", static)
+        methods = tuple(map(str, TRIAL_PARAMETERS["calibrationMethod"].values))
+        yield from _choice("calibrationMethod", methods, "MinMax", static)
         yield from _choice("calibrationSamples", [32, 128], 32, static)
     yield "      - name: intraOpThreads"
     yield "        type: Integer"

@@ -118,6 +118,12 @@ def test_static_quantisation_needs_calibration_data() -> None:
     assert parameters_of(with_data)["calibrationSamples"]["when"] == {"precision": ("int8-static",)}
 
 
+def test_every_method_of_calibration_is_offered() -> None:
+    method = parameters_of(scaffolded(surroundings=WITH_DATA))["calibrationMethod"]
+
+    assert method["values"] == ("MinMax", "Entropy", "Percentile")
+
+
 def test_threads_range_over_the_cores() -> None:
     threads = parameters_of(scaffolded(surroundings=WITH_DATA))["intraOpThreads"]
 
