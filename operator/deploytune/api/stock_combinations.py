@@ -8,7 +8,7 @@ space of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice, product
 
@@ -67,7 +67,44 @@ def check_combinations(spec: TuningSpec) -> None:
         raise InvalidTuningError(error.field, rule, error.value) from error
 
 
-def _excluding(spec: TuningSpec, derived: tuple[Assignment, ...]) -> TuningSpec:
+def excluded_counts(spec: TuningSpec, *, by_builders: bool) -> Iterator[tuple[str, int]]:
+    """Yield why configurations are excluded, and how many each reason takes from what was left.
+
+    Nothing where there are too many to count. `by_builders` asks for what the stock trial refuses,
+    too.
+    """
+    written = spec.search_space.exclude
+    steps: list[tuple[str, Sequence[Assignment]]] = [("by searchSpace.exclude", written)]
+    steps += _derived_by_rule(spec).items() if by_builders else ()
+    bare = spec.search_space.model_copy(update={"exclude": (), "initial": ()})
+    spec = spec.model_copy(update={"search_space": bare})
+    left = _size_of(spec)
+    for rule, assignments in steps:
+        spec = _excluding(spec, assignments)
+        before, left = left, _size_of(spec)
+        if before is None or left is None:
+            return
+        if before > left:
+            yield rule, before - left
+
+
+def _size_of(spec: TuningSpec) -> int | None:
+    try:
+        return problem_of(spec, place="").space.size
+    except InvalidTuningError:  # nothing is left
+        return 0
+
+
+def _derived_by_rule(spec: TuningSpec) -> dict[str, tuple[Assignment, ...]]:
+    """Return what the builders refuse, by their words for it."""
+    by_rule: dict[str, tuple[Assignment, ...]] = {}
+    for assignment in _exclusions(spec):
+        rule = f"by the builders: {_why_builders_refuse(spec, assignment)}"
+        by_rule[rule] = (*by_rule.get(rule, ()), assignment)
+    return by_rule
+
+
+def _excluding(spec: TuningSpec, derived: Sequence[Assignment]) -> TuningSpec:
     """Return the spec with more excluded than the user wrote."""
     # Copied, not validated: the bound on what a user writes is none on what is derived.
     excluded = (*spec.search_space.exclude, *derived)

@@ -34,20 +34,31 @@ def read_tuning(options: argparse.Namespace) -> DeploymentTuning:
     Raises:
         InvalidTuningError: the file, one of its fields or a file it names breaks a rule.
     """
-    from deploytune.api.reading import parse_tuning
-    from deploytune.api.rules import check_stock_trial, check_tuning
+    from deploytune.api.rules import check_stock_trial
     from deploytune.runtime.local.workload_files import check_workload_files
 
-    path: Path = options.tuning
+    tuning = read_for_any_trial(options.tuning)
+    if options.trial_command is None:
+        check_stock_trial(tuning)
+        check_workload_files(tuning, options.tuning.parent)
+    return tuning
+
+
+def read_for_any_trial(path: Path) -> DeploymentTuning:
+    """Return a file's tuning, held against the rules for every trial program alone.
+
+    Raises:
+        InvalidTuningError: the file or one of its fields breaks a rule.
+    """
+    from deploytune.api.reading import parse_tuning
+    from deploytune.api.rules import check_tuning
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidTuningError(str(path), f"must be a readable file: {error}") from error
     tuning = parse_tuning(text, str(path))
     check_tuning(tuning)
-    if options.trial_command is None:
-        check_stock_trial(tuning)
-        check_workload_files(tuning, path.parent)
     return tuning
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
+from deploytune.api.tuning import DeploymentTuning
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.tuning_files import add_tuning_arguments, read_tuning, searched
+from deploytune.cli.tuning_files import add_tuning_arguments, read_for_any_trial, read_tuning
+from deploytune.contract.errors import InvalidTuningError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +18,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> ExitCode:
     """Read the tuning, say what it would do."""
+    tuning = _read(options)
+    for line in _lines(tuning, is_stock=_runs_stock_trial(options, tuning)):
+        print(line)
+    return ExitCode.ANSWER
+
+
+def _read(options: argparse.Namespace) -> DeploymentTuning:
+    """Return the tuning; one that names an image is held against what holds for every trial.
+
+    Raises:
+        InvalidTuningError: the file, one of its fields or a file it names breaks a rule.
+    """
+    tuning = read_for_any_trial(options.tuning)
+    return read_tuning(options) if _runs_stock_trial(options, tuning) else tuning
+
+
+def _runs_stock_trial(options: argparse.Namespace, tuning: DeploymentTuning) -> bool:
+    """Tell as the operator does: an image that a tuning names may hold any trial."""
+    return options.trial_command is None and tuning.spec.trial.image is None
+
+
+def _lines(tuning: DeploymentTuning, *, is_stock: bool) -> Iterator[str]:
+    from deploytune.api.stock_combinations import excluded_counts, without_refused
     from deploytune.api.translate import problem_of
 
-    tuning = read_tuning(options)
-    size = problem_of(searched(tuning, options).spec).space.size
+    spec = (without_refused(tuning) if is_stock else tuning).spec
+    size = problem_of(spec).space.size
     space = "an infinite space" if size is None else f"{size} configurations"
-    print(
-        f"{tuning.metadata.name} is valid: {space}, {tuning.spec.budget.max_trials} trials by "
-        f"{tuning.spec.algorithm.name} and {tuning.spec.budget.confirmations} confirmations"
+    yield (
+        f"{tuning.metadata.name} is valid: {space}, {spec.budget.max_trials} trials by "
+        f"{spec.algorithm.name} and {spec.budget.confirmations} confirmations"
     )
-    return ExitCode.ANSWER
+    for why, count in excluded_counts(tuning.spec, by_builders=is_stock):
+        yield f"excluded: {count} {why}"
+    if tuning.spec.trial.image is not None:
+        yield from _unlike_stock_trial(tuning)
+
+
+def _unlike_stock_trial(tuning: DeploymentTuning) -> Iterator[str]:
+    """Yield what the stock trial would refuse, which a user's own image may be made from."""
+    from deploytune.api.rules import check_stock_trial
+
+    try:
+        check_stock_trial(tuning)
+    except InvalidTuningError as error:
+        image = tuning.spec.trial.image
+        yield f"warning: if {image} is made from the stock trial, this fails: {error}"

@@ -6,7 +6,7 @@ import pytest
 from api_builders import Document, a_document, a_parameter, edited, parsed
 
 from deploytune.api.rules import check_stock_trial
-from deploytune.api.stock_combinations import check_combinations, without_refused
+from deploytune.api.stock_combinations import check_combinations, excluded_counts, without_refused
 from deploytune.api.translate import problem_of
 from deploytune.contract.errors import InvalidTuningError
 
@@ -220,6 +220,45 @@ def test_exclusions_of_the_user_stay() -> None:
 
 
 DEVICE_POOLS = [a_pool("cpu", {}), a_pool("gpu", {"nvidia.com/gpu": 1})]
+
+
+NEEDS_A_DEVICE = "must have a pool with a device, by its backend or its execution provider"
+
+
+def a_space_of_two_backends() -> Document:
+    """Of 24 configurations in two pools, fp16 with 3 instances is excluded."""
+    return edited(
+        "spec.searchSpace",
+        {
+            "parameters": [
+                a_parameter("backend", ["onnxruntime", "tensorrt"]),
+                a_parameter("precision", ["fp32", "fp8", "int8-dynamic", "fp16"]),
+                a_parameter("instances", [1, 2, 3]),
+            ],
+            "exclude": [{"precision": "fp16", "instances": 3}],
+        },
+        edited("spec.nodePools", [a_pool("gpus", {"nvidia.com/gpu": 1}), a_pool("cpus", {})]),
+    )
+
+
+def test_what_excludes_how_many_is_counted_by_its_reason() -> None:
+    assert [
+        ("by searchSpace.exclude", 4),
+        ("by the builders: precision must not be fp8 with backend onnxruntime", 6),
+        ("by the builders: precision must not be int8-dynamic with backend tensorrt", 6),
+        (f"by the builders: {NEEDS_A_DEVICE}", 8),
+    ] == list(excluded_counts(parsed(a_space_of_two_backends()).spec, by_builders=True))
+
+
+def test_of_a_foreign_trial_what_the_user_wrote_is_counted_alone() -> None:
+    spec = parsed(a_space_of_two_backends()).spec
+    assert [("by searchSpace.exclude", 4)] == list(excluded_counts(spec, by_builders=False))
+
+
+def test_what_is_excluded_from_a_continuum_is_not_counted() -> None:
+    continuum = {"name": "share", "type": "Float", "min": 0, "max": 1}
+    document = edited("spec.searchSpace.parameters[4]", continuum)
+    assert [] == list(excluded_counts(parsed(document).spec, by_builders=False))
 
 
 def with_initial(document: Document, *initial: Document) -> Document:
