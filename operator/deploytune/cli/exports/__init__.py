@@ -1,0 +1,1 @@
+"""The formats of `deploytune export`: one module each, and where their outputs go."""
