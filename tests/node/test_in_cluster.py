@@ -183,7 +183,7 @@ def assert_an_overlapping_one_refuses(installation: Installation) -> None:
     refusal = "another installation watches"
     eventually(lambda: refusal in installation.log_of("second"), "a refusal in one line")
     installation.helm_does("uninstall", "second", "--no-hooks")  # those Pods are another's
-    installation.home.run("delete", "lease", "second")
+    installation.home.run("delete", "lease", "second-deploytune")
 
 
 def assert_nothing_is_left(installation: Installation, digits: Kubectl) -> None:
