@@ -1,6 +1,7 @@
 """`TPE` and `Optuna`: samplers of Optuna over a study rebuilt from the history.
 
-The only module that imports Optuna, and only once a proposal is wanted. What the samplers see:
+The only module of the search that imports Optuna, and only once a proposal is wanted. What the
+samplers see:
 
 - every finished trial as COMPLETE, with its loss and one constraint per limit, normalised; samplers
   ignore FAIL, so a crash is COMPLETE too, with one more constraint of number of constraints + 1;
@@ -86,10 +87,10 @@ class OptunaStrategy:
         feasible = sum(trial.is_feasible for trial in knowledge.finished)
         stage = SearchStage.EXPLOITING if feasible else SearchStage.EXPLORING
         why: dict[str, Scalar] = {"sampler": self.sampler, "feasibleTrials": feasible}
-        with self._errors(), _quiet():
+        with self._errors(), quietly():
             study = self._study(problem, knowledge, draw)
         while True:
-            with self._errors(), _quiet():
+            with self._errors(), quietly():
                 parameters = _suggest(study, problem.space)
             yield Proposal(parameters, self.strategy, stage, why)
 
@@ -151,7 +152,7 @@ def _checked(strategy: OptunaStrategy) -> OptunaStrategy:
     for name, value in strategy.settings.items():
         _check_setting(strategy.sampler, name, value)
     try:
-        with _quiet():
+        with quietly():
             _build_sampler(strategy.sampler, strategy.settings, seed=0)
     except ValueError as error:
         raise InvalidTuningError(
@@ -205,7 +206,7 @@ class _Told:
     def __init__(self, problem: Problem, knowledge: Knowledge) -> None:
         self._problem = problem
         self._knowledge = knowledge
-        self._distributions = _distributions(problem.space)
+        self._distributions = distributions_of(problem.space)
         losses = [loss_of(problem, trial) for trial in knowledge.finished]
         self._losses = losses
         self._worst = max((loss for loss in losses if loss is not None), default=0.0)
@@ -280,7 +281,7 @@ def _trial_class() -> type[FrozenTrial]:
 
 
 def _suggest(study: Study, space: Space) -> Configuration:
-    return _suggest_in(study.ask(), space, _distributions(space))
+    return _suggest_in(study.ask(), space, distributions_of(space))
 
 
 def _suggest_in(
@@ -294,7 +295,8 @@ def _suggest_in(
     return space.normalised(suggested)
 
 
-def _distributions(space: Space) -> dict[str, BaseDistribution]:
+def distributions_of(space: Space) -> dict[str, BaseDistribution]:
+    """Return the space's parameters as Optuna's distributions, by name."""
     return {parameter.name: _distribution(parameter) for parameter in space.parameters}
 
 
@@ -319,7 +321,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep Optuna's log lines and its warnings about experimental features to itself."""
     import optuna
 
