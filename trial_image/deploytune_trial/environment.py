@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -67,6 +67,16 @@ class TrialEnvironment:
             artefact_cache=_path(variables, ARTEFACT_CACHE_VARIABLE),
             artefact_cache_bytes=_read_bytes(variables, ARTEFACT_CACHE_BYTES_VARIABLE),
         )
+
+    def to_rebuild(self, repository: Path) -> Self:
+        """Return the places of a process that only leaves a repository.
+
+        Its scratch folder is one of its own: a container that begins again finds the last one's.
+        """
+        scratch = self.scratch
+        if not self.owns_scratch:
+            scratch = Path(tempfile.mkdtemp(prefix="rebuilding-", dir=scratch))
+        return replace(self, repository=repository.absolute(), scratch=scratch, owns_scratch=True)
 
 
 def _path(variables: Mapping[str, str], name: str) -> Path | None:

@@ -2,8 +2,13 @@
 
     python -m deploytune_trial                  run the trial of the environment, report, exit 0
     python -m deploytune_trial --check          exit 0 if this machine can serve, else 2 and a line
-    python -m deploytune_trial --serve FOLDER   serve a repository that was kept, until Ctrl-C; more
-                                                arguments, such as --http-port=9000, go to Triton
+    python -m deploytune_trial --serve FOLDER   serve a repository that was kept, until Ctrl-C or
+                                                SIGTERM; more arguments, such as --http-port=9000,
+                                                go to Triton
+    python -m deploytune_trial --repository FOLDER
+                                                build what the trial of the environment served, and
+                                                leave its repository in FOLDER; measure nothing.
+                                                Exit 0 if it is there, else 2 and a line
 
 Exit code 64: there is no request that could be reported on; 74: the report cannot be written.
 """
@@ -12,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +30,7 @@ from deploytune.contract.errors import MachineError, TrialContractError
 from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.request import PORTS_VARIABLE
 from deploytune_trial.environment import TrialEnvironment, read_ports
+from deploytune_trial.rebuilding import SpokenWord
 from deploytune_trial.stages import StageLog, process_started
 from deploytune_trial.termination import TerminationLog
 from deploytune_trial.triton.installation import find_triton
@@ -40,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
         "--check", action="store_true", help="only check that Triton can run and has ports"
     )
     parser.add_argument("--serve", type=Path, metavar="FOLDER", help="serve a kept repository")
+    parser.add_argument(
+        "--repository", type=Path, metavar="FOLDER", help="only build, and leave the repository"
+    )
     chosen, more = parser.parse_known_args(arguments)
     if more and chosen.serve is None:
         parser.error(f"unknown arguments: {' '.join(more)}")
@@ -50,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
             find_triton()
             find_free_ports(PORTS_NEEDED, read_ports(os.environ.get(PORTS_VARIABLE)))
             return 0
-        _run()
+        _run(chosen.repository)
     except MachineError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_SERVE
@@ -59,14 +69,18 @@ def main(arguments: Sequence[str]) -> int:
         return TrialExit.NO_REQUEST
 
 
-def _run() -> NoReturn:
+def _run(rebuilt: Path | None) -> NoReturn:
+    """Run the trial; or only build it again, if there is a place for what was `rebuilt`."""
     environment = TrialEnvironment.read(os.environ)
     request = decode_request(environment.request)
+    if rebuilt is not None:
+        environment = environment.to_rebuild(rebuilt)
     # What a model's code leaves in temporary files goes when the scratch folder goes.
     tempfile.tempdir = os.environ["TMPDIR"] = str(environment.scratch)
-    termination = TerminationLog(environment.termination_log)
+    log = TerminationLog(environment.termination_log)
+    words = log if rebuilt is None else SpokenWord()
     stages = StageLog(
-        termination.write_breadcrumb,
+        words.write_breadcrumb,
         request.stage_deadlines,
         request.run_deadline_seconds,
         started=process_started(),
@@ -74,13 +88,15 @@ def _run() -> NoReturn:
     # The first breadcrumb is written: from here on importing may take its time.
     from deploytune_trial.trial import Trial
 
-    trial = Trial(request, environment, stages, termination)
+    trial = Trial(request, environment, stages, words)
     listen_for_signals(trial.interrupt)
     watch_deadlines(stages, trial.expire)
     bound_logs_meanwhile(trial.children.bound_logs)
 
-    from deploytune_trial.runner import run_stages
+    from deploytune_trial.runner import rebuild_repository, run_stages
 
+    if rebuilt is not None:
+        rebuild_repository(trial)
     run_stages(trial)
 
 
@@ -89,12 +105,16 @@ def _serve(folder: Path, more: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="deploytune-serve-") as scratch:
         command = [
             str(installation.program),
-            f"--model-repository={folder}",
+            f"--model-repository={folder.absolute()}",
             f"--backend-directory={installation.assemble_backends(Path(scratch))}",
             *(f"--{service}-address={LOOPBACK}" for service in ("http", "grpc", "metrics")),
             *more,
         ]
+        server = subprocess.Popen(command, env=installation.environment(os.environ))
+        # The first process of a container has no default action for it.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
-            return subprocess.call(command, env=installation.environment(os.environ))
+            return server.wait()
         except KeyboardInterrupt:
+            server.wait()
             return 0

@@ -75,13 +75,25 @@ def run_stages(trial: Trial) -> NoReturn:
     """Take a trial through its stages to its end."""
     try:
         with failing_as(Cause.ERROR, "the trial"):
-            _run(trial)
+            _measure_what_is_served(trial, _build_and_serve(trial))
     except TrialFailure as failure:
         trial.fail(failure)
     trial.conclude(judge(trial.request, trial.findings))
 
 
-def _run(trial: Trial) -> None:
+def rebuild_repository(trial: Trial) -> NoReturn:
+    """Leave the repository of a trial that was measured before, once Triton serves it."""
+    try:
+        with failing_as(Cause.ERROR, "the repository"):
+            served = _build_and_serve(trial)
+            trial.stages.enter(Stage.REPORT)
+            _keep_repository(trial, served)
+    except TrialFailure as failure:
+        trial.fail(failure)
+    trial.finish()
+
+
+def _build_and_serve(trial: Trial) -> Served:
     _claim_devices(trial)
     installation = _check_machine(trial)
     fetched = fetch_sources(
@@ -97,7 +109,10 @@ def _run(trial: Trial) -> None:
         model = replace(model, python_function=heeding_signals(model.python_function))
     kept = KeptBuilds(trial.request, trial.findings.facts, trial.devices.identities)
     artefact = _build(trial, model, kept)
-    served = _serve(trial, installation, model, artefact, kept)
+    return _serve(trial, installation, model, artefact, kept)
+
+
+def _measure_what_is_served(trial: Trial, served: Served) -> None:
     try:
         _load_and_measure(trial, served)
     except MachineError as error:
@@ -105,6 +120,10 @@ def _run(trial: Trial) -> None:
     except TrialFailure as failure:
         raise served.server.explain(failure) from failure
     trial.stages.enter(Stage.REPORT)
+    _keep_repository(trial, served)
+
+
+def _keep_repository(trial: Trial, served: Served) -> None:
     if trial.environment.repository is not None:
         version = str(trial.findings.facts["tritonVersion"])
         readme = serving_instructions(trial.request, served.entry, version)

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from deploytune.contract.codec import encode_breadcrumb, encode_report
+from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.report import Breadcrumb, TrialReport
 
 
@@ -29,9 +30,10 @@ class TerminationLog:
         """Say which stage begins, unless a report stands."""
         self._write(encode_breadcrumb(breadcrumb), is_final=False)
 
-    def write_report(self, report: TrialReport) -> None:
-        """Say how the trial ended, unless a report stands."""
+    def write_report(self, report: TrialReport) -> TrialExit:
+        """Say how the trial ended, unless a report stands, and return the exit code of that."""
         self._write(encode_report(report), is_final=True)
+        return TrialExit.REPORTED
 
     def _write(self, message: bytes, *, is_final: bool) -> None:
         with self._lock:

@@ -12,8 +12,9 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from deploytune.contract.exit_codes import TrialExit
 from deploytune.contract.outcomes import Cause, OutcomeKind
@@ -27,10 +28,16 @@ from deploytune_trial.failures import TrialFailure
 from deploytune_trial.process_tree import kill_tree, wait_until_dead
 from deploytune_trial.report import Findings, Verdict, build_bare_report, build_report
 from deploytune_trial.stages import Expiry, StageLog
-from deploytune_trial.termination import TerminationLog
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
 _LOGS = ("triton.log", "build.log")
+
+
+class LastWord(Protocol):
+    """Where a trial says how it ended."""
+
+    def write_report(self, report: TrialReport) -> int:
+        """Say it, and return the exit code that goes with it."""
 
 
 class Trial:
@@ -41,7 +48,7 @@ class Trial:
         request: TrialRequest,
         environment: TrialEnvironment,
         stages: StageLog,
-        termination: TerminationLog,
+        termination: LastWord,
     ) -> None:
         """Begin with nothing found and no children."""
         self.request = request
@@ -57,12 +64,18 @@ class Trial:
 
     def conclude(self, verdict: Verdict) -> NoReturn:
         """Report, clean up and end the process; a second caller waits for the first to do so."""
+        self._end_with(lambda: self.termination.write_report(self._report(verdict)))
+
+    def finish(self) -> NoReturn:
+        """Clean up and end the process without a word: all that was wanted is there."""
+        self._end_with(lambda: TrialExit.REPORTED)
+
+    def _end_with(self, speak: Callable[[], int]) -> NoReturn:
         if not self._end.acquire(blocking=False):
             threading.Event().wait()
-        code = TrialExit.CANNOT_REPORT
+        code: int = TrialExit.CANNOT_REPORT
         try:
-            self.termination.write_report(self._report(verdict))
-            code = TrialExit.REPORTED
+            code = speak()
         except OSError as error:
             sys.stderr.write(f"the report cannot be written: {error}\n")
         finally:
