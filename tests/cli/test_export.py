@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from builders import a_finished_trial, a_trial, a_tuning
-from handover_builders import a_status
+from handover_builders import a_confirmation, a_status, an_answered
 
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
@@ -52,6 +54,19 @@ def keep_run(*, finished: bool = True, found: bool = True) -> Path:
     directory.write_status(a_status(best if found else None, finished=finished))
     directory.close()
     return state
+
+
+WINNERS = [["triton"], ["kubernetes", "--image", "trial:1"]]
+OF_WINNER = pytest.mark.parametrize("of_format", WINNERS, ids=["triton", "kubernetes"])
+
+
+def keep_repository(state: Path, attempt: str = "tune-1-0") -> Path:
+    """Leave what an attempt would have left."""
+    repository = state / "attempts" / attempt / "repository"
+    (repository / "net").mkdir(parents=True)
+    (repository / "net" / "config.pbtxt").write_text('name: "net"')
+    (repository / "README.md").write_text(f"of {attempt}")
+    return repository
 
 
 def exported(*arguments: str) -> None:
@@ -99,3 +114,137 @@ def test_a_place_that_cannot_be_written_is_one_line(refusal: OneLine) -> None:
 def test_a_tuning_that_is_nowhere_is_one_line(refusal: OneLine) -> None:
     rule = "must be a folder in which `deploytune run` keeps trials of tune"
     assert f"--state: {rule}, got 'state'" == refusal("csv", "tune", "--state", "state")
+
+
+@pytest.mark.parametrize("output", ["served", "deep/er/served"])
+def test_the_winners_repository_goes_into_a_folder(output: str) -> None:
+    keep_repository(keep_run())
+    exported("triton", "tune", "-o", output)
+    assert {"net", "README.md"} == {path.name for path in Path(output).iterdir()}
+    assert 'name: "net"' == Path(output, "net", "config.pbtxt").read_text()
+    assert 0o755 == Path(output).stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("name", ["served.tar", "served.tar.gz", "served.tgz"])
+def test_or_into_an_archive(name: str, tmp_path: Path) -> None:
+    keep_repository(keep_run())
+    exported("triton", "tune", "-o", name)
+    with tarfile.open(name) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    assert (tmp_path / "unpacked" / "served" / "net" / "config.pbtxt").exists()
+
+
+def test_the_last_confirmation_is_what_is_served() -> None:
+    state = keep_run()
+    keep_repository(state)
+    directory = StateDirectory.open(state, a_tuning())
+    directory.write_trial(a_confirmation(2, of=1))
+    directory.close()
+    keep_repository(state, "tune-2-0")
+    exported("triton", "tune")
+    assert "of tune-2-0" == Path("tune-repository", "README.md").read_text()
+
+
+def test_an_empty_folder_may_be_filled_and_an_earlier_export_replaced(refusal: OneLine) -> None:
+    state = keep_run()
+    repository = keep_repository(state)
+    Path("served").mkdir()
+    exported("triton", "tune", "-o", "served")
+    (repository / "README.md").write_text("changed")
+    rule = "must not be a folder with something in it (--force replaces an earlier export)"
+    assert f"--output: {rule}, got 'served'" == refusal("triton", "tune", "-o", "served")
+    exported("triton", "tune", "-o", "served", "--force")
+    assert "changed" == Path("served", "README.md").read_text()
+
+
+def test_force_does_not_cost_anybody_other_files(refusal: OneLine) -> None:
+    keep_repository(keep_run())
+    Path("mine").mkdir()
+    Path("mine", "thesis.txt").write_text("years")
+    line = refusal("triton", "tune", "-o", "mine", "--force")
+    assert "--output: must hold nothing but an earlier export, mine holds 'thesis.txt'" == line
+    assert "years" == Path("mine", "thesis.txt").read_text()
+
+
+def test_an_export_that_breaks_off_leaves_nothing(refusal: OneLine, here: Path) -> None:
+    """A repository that holds what cannot be copied, such as a link into nothing."""
+    repository = keep_repository(keep_run())
+    (repository / "net" / "1").symlink_to("nowhere")
+    assert "served cannot be written" in refusal("triton", "tune", "-o", "served")
+    assert [".deploytune"] == [path.name for path in here.iterdir()]
+
+
+def test_a_run_that_has_kept_no_repository_says_so(refusal: OneLine) -> None:
+    keep_run()
+    assert ".deploytune/tune holds no repository of tune-1" == refusal("triton", "tune")
+
+
+@OF_WINNER
+def test_a_tuning_without_a_winner_says_why(of_format: list[str], refusal: OneLine) -> None:
+    keep_run(found=False)
+    rule = "must have a winner, this one is BudgetExhausted"
+    assert f"TUNING: {rule}, got 'tune'" == refusal(of_format[0], "tune", *of_format[1:])
+
+
+@OF_WINNER
+def test_of_a_running_tuning_the_best_so_far_is_only_given_on_demand(
+    of_format: list[str], refusal: OneLine
+) -> None:
+    keep_repository(keep_run(finished=False))
+    rule = "must have ended (--provisional takes the best so far)"
+    assert f"TUNING: {rule}, got 'tune'" == refusal(of_format[0], "tune", *of_format[1:])
+    exported(of_format[0], "tune", *of_format[1:], "--provisional")
+
+
+def a_dump(path: str) -> None:
+    """Write what kubectl does of a tuning with a winner."""
+    tuning = an_answered().tuning.model_dump(mode="json", by_alias=True, exclude_none=True)
+    tuning["metadata"] |= {"uid": "of-tune", "namespace": "models"}
+    items = [tuning]
+    for trial in an_answered().trials:
+        document = trial.model_dump(mode="json", by_alias=True, exclude_none=True)
+        document["metadata"]["ownerReferences"] = [{"uid": "of-tune", "controller": True}]
+        items.append(document)
+    Path(path).write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items}))
+
+
+def test_a_cluster_has_no_repository_and_a_job_builds_it(refusal: OneLine) -> None:
+    a_dump("dump.yaml")
+    rule = "must be given: a cluster keeps no repository, a Job builds it onto a volume"
+    assert f"--claim: {rule}" == refusal("triton", "tune", "--dump", "dump.yaml")
+    of_cluster = ("--dump", "dump.yaml", "--claim", "models", "--image", "trial:1")
+    exported("triton", "tune", *of_cluster, "-o", "job.yaml")
+    (job,) = yaml.safe_load_all(Path("job.yaml").read_text())
+    assert ("Job", "tune-repository", "models") == (
+        job["kind"],
+        job["metadata"]["name"],
+        job["metadata"]["namespace"],
+    )
+
+
+def test_objects_of_a_winner_need_an_image(refusal: OneLine) -> None:
+    keep_run()
+    rule = "must be given: the record of this tuning names no image of its trials"
+    assert f"--image: {rule}" == refusal("kubernetes", "tune")
+
+
+def test_a_deployment_and_its_service_go_to_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep_run()
+    exported("kubernetes", "tune", "--image", "trial:1", "--name", "shop", "--replicas", "2")
+    deployment, service = yaml.safe_load_all(capsys.readouterr().out)
+    assert ("Deployment", "shop", 2) == (
+        deployment["kind"],
+        deployment["metadata"]["name"],
+        deployment["spec"]["replicas"],
+    )
+    assert ("Service", "shop") == (service["kind"], service["metadata"]["name"])
+
+
+@pytest.mark.parametrize("option", ["--name=Shop", "--name=a.b", "--name=-a", "--replicas=-1"])
+def test_what_no_object_can_have_is_refused(option: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "kubernetes", "tune", option])
+    assert 2 == ended.value.code
+    assert "must be" in capfd.readouterr().err.splitlines()[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import DeploymentTuning
@@ -11,11 +12,15 @@ from deploytune.contract.errors import InvalidTuningError
 
 @dataclass(frozen=True)
 class RecordedTuning:
-    """A tuning with its status, its trials by index, and in words where they were found."""
+    """A tuning with its status, its trials by index, and in words where they were found.
+
+    `run` is the state directory of a run on this machine.
+    """
 
     tuning: DeploymentTuning
     trials: tuple[TuningTrial, ...]
     place: str
+    run: Path | None = None
 
     def trial(self, name: str) -> TuningTrial:
         """Return a trial by its name.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.exports import studies, tables
+from deploytune.cli.exports import deployments, repositories, studies, tables
 from deploytune.cli.recorded_tunings import add_place_arguments
 
 _FORMATS = {
     "csv": tables,
     "optuna": studies,
+    "triton": repositories,
+    "kubernetes": deployments,
 }
 
 

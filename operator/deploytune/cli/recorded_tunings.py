@@ -110,7 +110,7 @@ def _of_run(state: Path, name: str) -> RecordedTuning | None:
     if tuning is None or tuning.metadata.name != name:
         return None
     told = tuning.model_copy(update={"status": records.status()})
-    return RecordedTuning(told, records.trials(), str(state))
+    return RecordedTuning(told, records.trials(), str(state), state)
 
 
 async def _of_cluster(options: argparse.Namespace, name: str) -> RecordedTuning:

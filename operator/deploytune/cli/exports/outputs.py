@@ -139,4 +139,4 @@ def _is_there(output: Path) -> InvalidTuningError:
 
 
 def _unwritable(output: Path, error: OSError) -> MachineError:
-    return MachineError(f"{output} cannot be written: {error.strerror}")
+    return MachineError(f"{output} cannot be written: {error.strerror or error}")

@@ -44,6 +44,11 @@ class AttemptFolder:
         return self.trial_index, self.attempt
 
     @property
+    def request_file(self) -> Path:
+        """The request as the trial was given it."""
+        return self.path / _REQUEST_FILE
+
+    @property
     def repository(self) -> Path:
         """Where the trial leaves its Triton model repository, if it was asked to."""
         return self.path / REPOSITORY_FOLDER

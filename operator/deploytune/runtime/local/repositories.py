@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import TuningStatus
+from deploytune.api.tuning import DeploymentTuning, TuningStatus
+from deploytune.contract.errors import MachineError
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.runtime.local.attempt_folders import AttemptFolder, AttemptFolders
+from deploytune.runtime.local.state_directory import Records
 
 
 class Repositories:
@@ -41,6 +43,17 @@ class Repositories:
             if key[0] in wanted and folder.repository.exists()
         ]
         return found[-1] if found else None
+
+
+def kept_repository(
+    state: Path, tuning: DeploymentTuning, trials: Sequence[TuningTrial]
+) -> Path | None:
+    """Return the repository of a tuning's best trial in a state directory, None if it has none."""
+    folders = AttemptFolders(Records(state).attempts, tuning.metadata.name)
+    try:
+        return Repositories(folders).of_best(trials, tuning.status or TuningStatus())
+    except OSError as error:
+        raise MachineError(f"{state} cannot be read: {error.strerror}") from error
 
 
 def _indices_of_best(trials: Sequence[TuningTrial], status: TuningStatus) -> set[int]:

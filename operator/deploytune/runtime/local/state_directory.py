@@ -40,6 +40,7 @@ class Records:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.attempts = path / _ATTEMPTS
         self._finished: dict[str, TuningTrial] = {}
 
     def tuning(self) -> DeploymentTuning | None:
@@ -73,7 +74,6 @@ class StateDirectory(Records):
     def __init__(self, path: Path, lock: int) -> None:
         """Use `path`, whose lock is held through the descriptor `lock`; see `open`."""
         super().__init__(path)
-        self.attempts = path / _ATTEMPTS
         self._lock = lock
 
     @classmethod

@@ -15,11 +15,24 @@ _DIGEST = "@sha256:"
 def image_of(tuning: DeploymentTuning, default_image: str) -> str:
     """Return the image of a tuning's next Pod."""
     named = tuning.spec.trial.image or default_image
+    pulled = _pulled(tuning)
+    if pulled is None:
+        return named
+    return pulled if _is_of(_repository(pulled), _repository(named)) else named
+
+
+def image_on_record(tuning: DeploymentTuning) -> str | None:
+    """Return the image of a tuning's trials as its record names it, None if it names none."""
+    named = tuning.spec.trial.image
+    return _pulled(tuning) if named is None else image_of(tuning, named)
+
+
+def _pulled(tuning: DeploymentTuning) -> str | None:
+    """Return what the first charged trial ran, if it can be pulled by that name."""
     first = None if tuning.status is None else tuning.status.trial_image_id
     if first is None or _DIGEST not in first:
-        return named
-    pulled = first.partition("://")[2] or first
-    return pulled if _is_of(_repository(pulled), _repository(named)) else named
+        return None
+    return first.partition("://")[2] or first
 
 
 def _is_of(pulled: str, named: str) -> bool:

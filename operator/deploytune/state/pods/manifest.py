@@ -89,9 +89,9 @@ def build_pod(
         "spec": {
             **_life(tuning),
             **placement_of(pool, _faulty_nodes(trial)),
-            **_identity(template),
-            "volumes": [*_dumped(template.volumes), *_own_volumes(pool.resources)],
-            "containers": [_container(tuning, pool, request, options)],
+            **identity_of(template),
+            "volumes": volumes_of(template, pool.resources),
+            "containers": [build_container(tuning, pool, request, options.default_image)],
         },
     }
 
@@ -127,7 +127,7 @@ def _life(tuning: DeploymentTuning) -> dict[str, Any]:
     }
 
 
-def _identity(template: PodTemplateSpec) -> dict[str, Any]:
+def identity_of(template: PodTemplateSpec) -> dict[str, Any]:
     """Return as whom the Pod runs and what it may ask the cluster for: nothing."""
     security: dict[str, Any] = {
         "runAsNonRoot": True,
@@ -147,15 +147,16 @@ def _identity(template: PodTemplateSpec) -> dict[str, Any]:
     }
 
 
-def _container(
-    tuning: DeploymentTuning, pool: NodePoolSpec, request: TrialRequest, options: PodOptions
+def build_container(
+    tuning: DeploymentTuning, pool: NodePoolSpec, request: TrialRequest, default_image: str
 ) -> dict[str, Any]:
+    """Return the container in which a trial of the pool runs a request."""
     template = tuning.spec.trial.pod_template
     cache = tuning.spec.trial.artefact_cache
     amounts = _amounts(pool.resources)
     return {
         "name": CONTAINER,
-        "image": image_of(tuning, options.default_image),
+        "image": image_of(tuning, default_image),
         "imagePullPolicy": tuning.spec.trial.image_pull_policy,
         "env": [
             *_dumped(template.env),
@@ -167,7 +168,7 @@ def _container(
         "resources": {"requests": amounts, "limits": amounts},
         "volumeMounts": [
             *_dumped(template.volume_mounts),
-            *_own_mounts(),
+            *own_mounts(),
             *([{"name": cache.volume, "mountPath": ARTEFACTS}] if cache else ()),
         ],
         "terminationMessagePolicy": "File",
@@ -208,20 +209,22 @@ def _amounts(resources: ResourcesSpec) -> dict[str, str]:
     }
 
 
-def _own_volumes(resources: ResourcesSpec) -> list[dict[str, Any]]:
-    """Return the folders that may be written to.
+def volumes_of(template: PodTemplateSpec, resources: ResourcesSpec) -> list[dict[str, Any]]:
+    """Return the template's volumes and the folders that may be written to.
 
     Shared memory may grow to the trial's memory, which it counts to: beyond it the kernel ends the
     trial as out of memory, where a smaller limit would end Triton with a bus error.
     """
     limit = {"sizeLimit": resources.memory} if resources.memory else {}
     return [
+        *_dumped(template.volumes),
         *({"name": name, "emptyDir": {}} for name in _FOLDERS),
         {"name": _SHARED_MEMORY, "emptyDir": {"medium": "Memory", **limit}},
     ]
 
 
-def _own_mounts() -> list[dict[str, str]]:
+def own_mounts() -> list[dict[str, str]]:
+    """Return where the folders are mounted that may be written to."""
     places = {**_FOLDERS, _SHARED_MEMORY: "/dev/shm"}  # noqa: S108 - the Pod's own
     return [{"name": name, "mountPath": path} for name, path in places.items()]
 
