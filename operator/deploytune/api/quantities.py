@@ -1,4 +1,4 @@
-"""Kubernetes quantities: CPUs as cores, memory as bytes. Zero is refused by the patterns."""
+"""Kubernetes quantities: CPUs as cores, memory as bytes; those of a tuning are above zero."""
 
 from __future__ import annotations
 
@@ -25,6 +25,27 @@ _BYTES = {
     "Gi": 1024**3,
     "Ti": 1024**4,
 }
+
+
+_OTHER_SUFFIXES = {
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "P": 1000**5,
+    "E": 1000**6,
+    "Pi": 1024**5,
+    "Ei": 1024**6,
+}
+
+
+def amount_of(quantity: str) -> float:
+    """Return any quantity that Kubernetes writes, such as `7910m`, `32986188Ki`, `1e3` or `0`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    digits = quantity.rstrip("numkKMGTPEi")
+    return float(digits) * {**_BYTES, **_OTHER_SUFFIXES}[quantity[len(digits) :]]
 
 
 def cores_of(quantity: str) -> float:

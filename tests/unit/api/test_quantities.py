@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from deploytune.api.quantities import amount_of
 from deploytune.api.tuning import ResourcesSpec
 
 
@@ -43,3 +44,20 @@ def test_without_quantities_there_are_no_limits() -> None:
     resources = ResourcesSpec().to_resources()
 
     assert (resources.cpus, resources.memory_bytes) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("0", 0),
+        ("110", 110),
+        ("7910m", 7.91),
+        ("32986188Ki", 32986188 << 10),
+        ("1e3", 1000),
+        ("12E", 12 * 10**18),
+        ("1Pi", 1 << 50),
+        ("100n", 1e-7),
+    ],
+)
+def test_what_a_node_has_is_read_as_kubernetes_writes_it(quantity: str, expected: float) -> None:
+    assert amount_of(quantity) == pytest.approx(expected)

@@ -15,7 +15,13 @@ from typing import Any
 from deploytune.api.artefact_cache import ArtefactCacheSpec, size_limit_bytes
 from deploytune.api.pod_template import PodTemplateSpec
 from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import API_VERSION, DeploymentTuning, NodePoolSpec, ResourcesSpec
+from deploytune.api.tuning import (
+    API_VERSION,
+    DeploymentTuning,
+    NodePoolSpec,
+    ResourcesSpec,
+    TrialSpec,
+)
 from deploytune.contract.codec import encode_request
 from deploytune.contract.models import ContractModel
 from deploytune.contract.outcomes import Cause
@@ -114,15 +120,21 @@ def _owner(trial: TuningTrial) -> dict[str, Any]:
     }
 
 
+def longest_seconds(trial: TrialSpec) -> int:
+    """Return for how long a Pod may hold its node: its deadline, and the time to end."""
+    return _deadline_seconds(trial) + GRACE_SECONDS
+
+
+def _deadline_seconds(trial: TrialSpec) -> int:
+    run_seconds = math.ceil(trial.run_deadline_seconds)
+    return run_seconds + trial.pull_allowance_seconds + DEADLINE_MARGIN_SECONDS
+
+
 def _life(tuning: DeploymentTuning) -> dict[str, Any]:
     """Return how long a Pod may live; the trial's own watchdog comes before its deadline."""
-    trial = tuning.spec.trial
-    run_seconds = math.ceil(trial.run_deadline_seconds)
     return {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": run_seconds
-        + trial.pull_allowance_seconds
-        + DEADLINE_MARGIN_SECONDS,
+        "activeDeadlineSeconds": _deadline_seconds(tuning.spec.trial),
         "terminationGracePeriodSeconds": GRACE_SECONDS,
     }
 
@@ -153,7 +165,7 @@ def build_container(
     """Return the container in which a trial of the pool runs a request."""
     template = tuning.spec.trial.pod_template
     cache = tuning.spec.trial.artefact_cache
-    amounts = _amounts(pool.resources)
+    amounts = amounts_of(pool.resources)
     return {
         "name": CONTAINER,
         "image": image_of(tuning, default_image),
@@ -197,7 +209,8 @@ def _credentials(tuning: DeploymentTuning) -> dict[str, Any]:
     return {"envFrom": [{"secretRef": {"name": credentials.secret_name}}]}
 
 
-def _amounts(resources: ResourcesSpec) -> dict[str, str]:
+def amounts_of(resources: ResourcesSpec) -> dict[str, str]:
+    """Return what one Pod asks for, and is held to, by resource."""
     named = {
         "cpu": resources.cpu,
         "memory": resources.memory,
