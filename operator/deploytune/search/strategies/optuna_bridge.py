@@ -1,7 +1,7 @@
 """`TPE` and `Optuna`: samplers of Optuna over a study rebuilt from the history.
 
-The only module of the search that imports Optuna, and only once a proposal is wanted. What the
-samplers see:
+Beside `search.importance` the only module that imports Optuna, and only once a proposal is wanted.
+What the samplers see:
 
 - every finished trial as COMPLETE, with its loss and one constraint per limit, normalised; samplers
   ignore FAIL, so a crash is COMPLETE too, with one more constraint of number of constraints + 1;
