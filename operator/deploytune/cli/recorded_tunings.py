@@ -67,7 +67,7 @@ def recorded_tuning(options: argparse.Namespace, name: str) -> RecordedTuning:
 
         return recorded_in_dump(options.dump, name)
     state: Path = options.state or default_state(Path(), name)
-    recorded = _of_run(state, name)
+    recorded = recorded_run(state, name)
     if recorded is not None:
         return recorded
     if options.state is not None:
@@ -77,6 +77,23 @@ def recorded_tuning(options: argparse.Namespace, name: str) -> RecordedTuning:
         return asyncio.run(_of_cluster(options, name))
     except DeploytuneError as error:
         raise MachineError(f"{state} is not there, and in a cluster: {error}") from error
+
+
+def recorded_run(state: Path, name: str) -> RecordedTuning | None:
+    """Return what a state directory has on record of a tuning, None if it is not one of it.
+
+    Raises:
+        MachineError: it cannot be read, or is damaged.
+    """
+    from deploytune.api.recorded import RecordedTuning
+    from deploytune.runtime.local.state_directory import Records
+
+    records = Records(state)
+    tuning = records.tuning()
+    if tuning is None or tuning.metadata.name != name:
+        return None
+    told = tuning.model_copy(update={"status": records.status()})
+    return RecordedTuning(told, records.trials(), str(state), state)
 
 
 @asynccontextmanager
@@ -99,18 +116,6 @@ def _refuse_two_places(options: argparse.Namespace) -> None:
     given = [each for each in _PLACES if getattr(options, each)]
     if len(given) > 1 and not set(given) <= set(_OF_CLUSTER):
         raise InvalidTuningError(f"--{given[0]}", f"may not be given together with --{given[1]}")
-
-
-def _of_run(state: Path, name: str) -> RecordedTuning | None:
-    from deploytune.api.recorded import RecordedTuning
-    from deploytune.runtime.local.state_directory import Records
-
-    records = Records(state)
-    tuning = records.tuning()
-    if tuning is None or tuning.metadata.name != name:
-        return None
-    told = tuning.model_copy(update={"status": records.status()})
-    return RecordedTuning(told, records.trials(), str(state), state)
 
 
 async def _of_cluster(options: argparse.Namespace, name: str) -> RecordedTuning:

@@ -18,7 +18,7 @@ from deploytune.cli.local_trials import (
     with_cache,
 )
 from deploytune.cli.tuning_files import add_tuning_arguments, default_state, read_tuning
-from deploytune.contract.errors import MachineError
+from deploytune.contract.errors import DeploytuneError, MachineError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="where the answer goes: status.yaml and model_repository; default: DIR of --state "
-        "with -answer appended",
+        help="where the answer goes: status.yaml, report.html and model_repository; default: DIR "
+        "of --state with -answer appended",
     )
     add_cache_arguments(parser)
     parser.add_argument("--parallel", type=_at_least_one, metavar="N", help="trials at a time")
@@ -89,7 +89,22 @@ def _tune(
     from deploytune.runtime.local.answer_folder import write_answer
 
     write_answer(output, tuning, status, repository)
-    return _tell(tuning, status, None if repository is None else output, console)
+    report = _report(tuning.metadata.name, state, output)
+    return _tell(tuning, status, None if repository is None else output, console, report)
+
+
+def _report(name: str, state: Path, output: Path) -> str:
+    """Write the report, and return a line that says where it is, or why there is none."""
+    from deploytune.cli.recorded_tunings import recorded_run
+    from deploytune.cli.report import REPORT_FILE, write_report
+
+    try:
+        recorded = recorded_run(state, name)
+        assert recorded is not None, "the run has just ended there"
+        write_report(recorded, output / REPORT_FILE)
+    except DeploytuneError as error:
+        return f"no report: {error}"
+    return f"report: {output / REPORT_FILE}"
 
 
 def _local_options(
@@ -123,7 +138,11 @@ async def _run_interruptibly(
 
 
 def _tell(
-    tuning: DeploymentTuning, status: TuningStatus, handed_over: Path | None, console: Console
+    tuning: DeploymentTuning,
+    status: TuningStatus,
+    handed_over: Path | None,
+    console: Console,
+    report: str,
 ) -> ExitCode:
     import yaml
 
@@ -137,12 +156,12 @@ def _tell(
     if stopped is not None:
         raise MachineError(stopped)
     console.print(answer_sentence(status), style="bold", soft_wrap=True)
-    if status.best is None:
-        return ExitCode.NOTHING_FEASIBLE
-    console.print(answer_table(tuning, status))
+    if status.best is not None:
+        console.print(answer_table(tuning, status))
     if handed_over is not None:
         console.print(f"ready to serve: {handed_over / 'model_repository'}", soft_wrap=True)
-    return ExitCode.ANSWER
+    console.print(report, markup=False, soft_wrap=True)
+    return ExitCode.NOTHING_FEASIBLE if status.best is None else ExitCode.ANSWER
 
 
 def _progress(world: World, decision: Decision) -> Progress:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from rich.table import Table
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
 from deploytune.api.conditions import ConditionStatus, ConditionType
 from deploytune.api.tuning import Answer, DeploymentTuning, LimitMargin, NearestMiss, TuningStatus
 from deploytune.contract.metrics import METRICS, Direction, split_metric_key
 from deploytune.report.wording import describe_parameters, describe_percent, describe_value
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """A metric of the winner beside the baseline's, as people read it."""
+
+    metric: str
+    baseline: str
+    winner: str
+    change: str
+    limit: str
+    margin: str
 
 
 def answer_sentence(status: TuningStatus) -> str:
@@ -33,25 +48,35 @@ def why_stopped(status: TuningStatus) -> str | None:
     return next((c.message for c in degraded if c.status is ConditionStatus.TRUE), None)
 
 
-def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
+def answer_rows(tuning: DeploymentTuning, status: TuningStatus) -> tuple[AnswerRow, ...]:
     """Return the winner's metrics beside the baseline's, limits and objective marked."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("metric", "baseline", "winner", "change", "limit", "margin"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
     winner, baseline = status.best, status.baseline
     if winner is None:
-        return table
+        return ()
     objective = tuning.spec.objectives[0]
     margins = {margin.metric: margin for margin in winner.margins}
-    for key in _ordered_keys(objective.key, margins, winner.metrics):
-        mark = f"{key} ({objective.direction.value.lower()}d)" if key == objective.key else key
-        table.add_row(
-            mark.replace("maximized", "maximised").replace("minimized", "minimised"),
+    aim = objective.direction.value.lower().replace("ize", "ise")
+    return tuple(
+        AnswerRow(
+            f"{key} ({aim}d)" if key == objective.key else key,
             _figure(baseline, key),
             _figure(winner, key),
             _change(baseline, winner, key),
             *_limit_columns(margins.get(key)),
         )
+        for key in _ordered_keys(objective.key, margins, winner.metrics)
+    )
+
+
+def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
+    """Return the rows of the answer for a terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("metric", "baseline", "winner", "change", "limit", "margin"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for row in answer_rows(tuning, status):
+        table.add_row(*astuple(row))
     return table
 
 

@@ -46,4 +46,5 @@ def counted(number: int, thing: str) -> str:
 
 
 def _short(value: float) -> str:
+    value += 0.0  # no "-0"
     return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"  # noqa: PLR2004 - readable

@@ -1,0 +1,92 @@
+"""What the report says first: whether the tuning has ended, and its answer in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deploytune.api.conditions import Condition, ConditionStatus, ConditionType
+from deploytune.api.trial import Purpose
+from deploytune.report.answer import answer_sentence, why_stopped
+from deploytune.report.html.figures.waste import wasted_share
+from deploytune.report.html.story import Story
+from deploytune.report.wording import (
+    counted,
+    describe_parameters,
+    describe_percent,
+    describe_seconds,
+    describe_value,
+)
+from deploytune.state.timestamps import from_timestamp
+
+NOT_FINISHED = "Not finished"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The state in a word or two, the sentence, and what is to be mended, if anything is."""
+
+    state: str
+    sentence: str
+    trouble: str | None = None
+
+
+def headline_of(story: Story) -> Headline:
+    """Return what is said first of a tuning."""
+    finished = _condition(story, ConditionType.FINISHED)
+    trouble = why_stopped(story.status)
+    if finished is not None and finished.status is ConditionStatus.TRUE:
+        return Headline(f"Finished: {finished.reason}", answer_sentence(story.status), trouble)
+    suspended = _condition(story, ConditionType.SUSPENDED)
+    is_suspended = suspended is not None and suspended.status is ConditionStatus.TRUE
+    return Headline("Suspended" if is_suspended else NOT_FINISHED, _so_far(story), trouble)
+
+
+def facts_of(story: Story) -> Iterator[tuple[str, str]]:
+    """Yield the figures of the whole tuning, by name."""
+    confirmations = sum(trial.spec.purpose is Purpose.CONFIRM for trial in story.trials)
+    of_search = len(story.trials) - confirmations
+    budget = story.tuning.spec.budget.max_trials
+    yield "trials of the search", f"{of_search} of at most {budget}"
+    yield "confirmations", str(confirmations)
+    counts = [f"{count} {outcome}" for outcome, count in story.status.outcomes.items()]
+    yield "outcomes", ", ".join(counts) or "none yet"
+    duration = _duration(story)
+    if duration is not None:
+        yield "duration", describe_seconds(duration)
+    cost = sum(story.cost_of_trial(trial) for trial in story.trials)
+    yield story.cost_name, f"{cost:,.0f}".replace(",", " ")
+    wasted = wasted_share(story)
+    if wasted is not None:
+        yield "spent without a feasible result", describe_percent(round(wasted, 3))
+    algorithm = story.problem.algorithm
+    words = [algorithm.name, algorithm.preset or "", algorithm.sampler or ""]
+    yield "search", f"{' '.join(filter(None, words))}, seed {algorithm.seed}"
+
+
+def _so_far(story: Story) -> str:
+    running = len(story.trials) - len(story.ended)
+    told = f"{counted(len(story.ended), 'trial')} ended, {running} in flight"
+    best = story.status.best
+    if best is None:
+        return f"The search goes on: {told}; nothing feasible yet."
+    value = best.metrics.get(story.objective)
+    figure = (
+        "" if value is None else f", {story.objective} {describe_value(story.objective, value)}"
+    )
+    return (
+        f"The search goes on: {told}. Best so far is {best.trial}{figure}: "
+        f"{describe_parameters(best.parameters)}."
+    )
+
+
+def _duration(story: Story) -> float | None:
+    """Return the seconds from start to end; None while one of them is not known."""
+    start, end = story.status.start_time, story.status.completion_time
+    if start is None or end is None:
+        return None
+    return (from_timestamp(end) - from_timestamp(start)).total_seconds()
+
+
+def _condition(story: Story, kind: ConditionType) -> Condition | None:
+    return next((each for each in story.status.conditions if each.type == kind), None)
