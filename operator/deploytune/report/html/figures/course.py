@@ -102,7 +102,7 @@ def _steps(places: Sequence[float], bests: Sequence[float | None]) -> Trace:
         "x": [place for place, _ in corners],
         "y": [best for _, best in corners],
         "line": {"shape": "hv", "color": "var(--accent)", "width": 2},
-        "hovertemplate": "best so far %{y}<extra></extra>",
+        "hoverinfo": "skip",  # the trial that it comes from lies under it, and says more
     }
 
 
