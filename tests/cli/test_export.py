@@ -56,8 +56,12 @@ def keep_run(*, finished: bool = True, found: bool = True) -> Path:
     return state
 
 
-WINNERS = [["triton"], ["kubernetes", "--image", "trial:1"]]
-OF_WINNER = pytest.mark.parametrize("of_format", WINNERS, ids=["triton", "kubernetes"])
+WINNERS = [
+    ["triton"],
+    ["kubernetes", "--image", "trial:1"],
+    ["kserve", "--image", "trial:1", "--storage-uri", "pvc://models/tune"],
+]
+OF_WINNER = pytest.mark.parametrize("of_format", WINNERS, ids=lambda one: one[0])
 
 
 def keep_repository(state: Path, attempt: str = "tune-1-0") -> Path:
@@ -248,3 +252,26 @@ def test_what_no_object_can_have_is_refused(option: str, capfd: pytest.CaptureFi
         main(["export", "kubernetes", "tune", option])
     assert 2 == ended.value.code
     assert "must be" in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_an_inference_service_names_its_storage(capsys: pytest.CaptureFixture[str]) -> None:
+    keep_run()
+    exported("kserve", "tune", "--image", "trial:1", "--storage-uri", "s3://bucket/tune")
+    service = yaml.safe_load(capsys.readouterr().out)
+    assert "s3://bucket/tune" == service["spec"]["predictor"]["model"]["storageUri"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "the following arguments are required: --storage-uri"),
+        (("--storage-uri", "/models"), "must be a URI such as s3://BUCKET/FOLDER, got '/models'"),
+    ],
+)
+def test_without_a_storage_there_is_no_inference_service(
+    options: tuple[str, ...], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "kserve", "tune", *options])
+    assert 2 == ended.value.code
+    assert words in capfd.readouterr().err.splitlines()[-1]

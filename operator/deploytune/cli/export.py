@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.exports import deployments, repositories, studies, tables
+from deploytune.cli.exports import deployments, inference_services, repositories, studies, tables
 from deploytune.cli.recorded_tunings import add_place_arguments
 
 _FORMATS = {
@@ -13,6 +13,7 @@ _FORMATS = {
     "optuna": studies,
     "triton": repositories,
     "kubernetes": deployments,
+    "kserve": inference_services,
 }
 
 

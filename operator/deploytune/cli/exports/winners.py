@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deploytune.report.handover.serving_pods import Served
     from deploytune.report.handover.winners import Winner
 
+_MOST_REPLICAS = 1000
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
 
 
@@ -33,6 +34,11 @@ def add_object_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--image", metavar="IMAGE", help="default: the one that the trials ran, by its digest"
     )
+
+
+def add_replicas_argument(parser: argparse.ArgumentParser) -> None:
+    """Add how many Pods serve."""
+    parser.add_argument("--replicas", type=_replicas, default=1, metavar="N", help="default: 1")
 
 
 def recorded_winner(options: argparse.Namespace) -> tuple[RecordedTuning, Winner]:
@@ -65,3 +71,11 @@ def _object_name(text: str) -> str:
     if not _LABEL.fullmatch(text):
         raise argparse.ArgumentTypeError(f"must be a DNS label of at most 50 characters: {text!r}")
     return text
+
+
+def _replicas(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _MOST_REPLICAS:
+        rule = f"must be between 0 and {_MOST_REPLICAS}, got {number}"
+        raise argparse.ArgumentTypeError(rule)
+    return number

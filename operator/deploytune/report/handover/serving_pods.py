@@ -23,7 +23,7 @@ from deploytune.state.requests import build_request
 REPOSITORIES = "/repository"
 """Where the volume of the repository is mounted; of each tuning there is one folder in it."""
 
-_VOLUME = "deploytune-repository"
+VOLUME = "deploytune-repository"
 _USER = 65532  # of the trial images; whoever may write to a claim that says nothing of its own
 
 Manifest = dict[str, Any]
@@ -69,7 +69,7 @@ def pod_spec(served: Served) -> Manifest:
     return {
         **placement_of(winner.pool.model_copy(update={"placement": Placement.PACKED})),
         **identity_of(template),
-        "volumes": [*volumes_of(template, winner.pool.resources), {"name": _VOLUME, **volume}],
+        "volumes": [*volumes_of(template, winner.pool.resources), {"name": VOLUME, **volume}],
     }
 
 
@@ -126,4 +126,4 @@ def labels_of(served: Served) -> Mapping[str, str]:
 
 
 def _mount() -> Manifest:
-    return {"name": _VOLUME, "mountPath": REPOSITORIES}
+    return {"name": VOLUME, "mountPath": REPOSITORIES}
