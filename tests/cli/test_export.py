@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ from handover_builders import a_confirmation, a_status, an_answered
 
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
+from deploytune.contract.codec import decode_request, encode_request
 from deploytune.runtime.local.state_directory import StateDirectory
+from deploytune.state.requests import build_request
 
 OneLine = Callable[..., str]
 
@@ -275,3 +278,49 @@ def test_without_a_storage_there_is_no_inference_service(
         main(["export", "kserve", "tune", *options])
     assert 2 == ended.value.code
     assert words in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_a_bundle_holds_the_very_request_and_what_was_served() -> None:
+    state = keep_run()
+    repository = keep_repository(state)
+    trial, tuning = a_finished_trial(1), a_tuning()
+    asked = build_request(tuning, trial, 0).replace(seed=12345)
+    (repository.parent / "request.json").write_text(encode_request(asked))
+
+    exported("bundle", "tune-1", "-o", "bundle")
+
+    assert asked == decode_request(Path("bundle", "request.json").read_text())
+    assert 'name: "net"' == Path("bundle", "config.pbtxt").read_text()
+    assert os.access(Path("bundle", "run-again"), os.X_OK)
+
+
+def test_a_bundle_of_a_cluster_holds_the_request_as_its_pod_got_it() -> None:
+    a_dump("dump.yaml")
+    exported("bundle", "tune-1", "--dump", "dump.yaml")
+    expected = build_request(a_tuning(), a_finished_trial(1), 0)
+    assert expected == decode_request(Path("tune-1-bundle", "request.json").read_text())
+    assert not Path("tune-1-bundle", "config.pbtxt").exists()
+
+
+def test_a_trial_that_has_not_ended_has_a_bundle_too() -> None:
+    keep_run(finished=False)
+    exported("bundle", "tune-2")
+    assert "It has not ended." in Path("tune-2-bundle", "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        ("tune", "TRIAL: must be the name of a trial"),
+        ("tune-9", "TRIAL: must be in .deploytune/tune (tune-0 to tune-2), got 'tune-9'"),
+    ],
+)
+def test_a_trial_that_is_not_there_has_no_bundle(trial: str, words: str, refusal: OneLine) -> None:
+    keep_run()
+    assert words in refusal("bundle", trial)
+
+
+def test_a_damaged_request_is_one_line(refusal: OneLine) -> None:
+    repository = keep_repository(keep_run())
+    (repository.parent / "request.json").write_text("{}")
+    assert "request.json is damaged: " in refusal("bundle", "tune-1")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 
 from deploytune.cli.exit_codes import ExitCode
-from deploytune.cli.exports import deployments, inference_services, repositories, studies, tables
+from deploytune.cli.exports import (
+    bundles,
+    deployments,
+    inference_services,
+    repositories,
+    studies,
+    tables,
+)
 from deploytune.cli.recorded_tunings import add_place_arguments
 
 _FORMATS = {
@@ -14,6 +21,7 @@ _FORMATS = {
     "triton": repositories,
     "kubernetes": deployments,
     "kserve": inference_services,
+    "bundle": bundles,
 }
 
 
@@ -23,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, module in _FORMATS.items():
         summary = (module.__doc__ or "").splitlines()[0]
         of_format = formats.add_parser(name, help=summary, description=summary)
-        of_format.add_argument("tuning", metavar="TUNING", help="its name, such as digits")
+        if module is bundles:
+            of_format.add_argument("trial", metavar="TRIAL", help="its name, such as digits-7")
+        else:
+            of_format.add_argument("tuning", metavar="TUNING", help="its name, such as digits")
         module.add_arguments(of_format)
         add_place_arguments(of_format)
 
