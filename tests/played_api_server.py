@@ -30,11 +30,12 @@ class Answer:
 
 @dataclass
 class Played:
-    """The API server as it is played, and what it was asked."""
+    """The API server as it is played, what it was asked, and in which form it was to answer."""
 
     api: ApiServer
     requests: list[tuple[str, str, dict[str, str], Any]]
     observed: list[tuple[str, int | None]]
+    accepted: list[str]
 
 
 @asynccontextmanager
@@ -42,7 +43,8 @@ async def play(*answers: Answer) -> AsyncIterator[Played]:
     """Play an API server that gives these answers in turn."""
     requests: list[tuple[str, str, dict[str, str], Any]] = []
     observed: list[tuple[str, int | None]] = []
-    runner = await _served(_responding(iter(answers), requests))
+    accepted: list[str] = []
+    runner = await _served(_responding(iter(answers), requests, accepted))
     host, port = runner.addresses[0]
 
     def observe(verb: str, code: int | None) -> None:
@@ -50,13 +52,16 @@ async def play(*answers: Answer) -> AsyncIterator[Played]:
 
     try:
         async with ApiClient(Configuration(host=f"http://{host}:{port}")) as client:
-            yield Played(ApiServer(client, patience=QUICK, observer=observe), requests, observed)
+            api = ApiServer(client, patience=QUICK, observer=observe)
+            yield Played(api, requests, observed, accepted)
     finally:
         await runner.cleanup()
 
 
 def _responding(
-    answers: Iterable[Answer], requests: list[tuple[str, str, dict[str, str], Any]]
+    answers: Iterable[Answer],
+    requests: list[tuple[str, str, dict[str, str], Any]],
+    accepted: list[str],
 ) -> Callable[[web.Request], Any]:
     left = iter(answers)
 
@@ -64,6 +69,7 @@ def _responding(
         read = yaml.safe_load if "yaml" in request.content_type else json.loads
         body = read(await request.text() or "null")
         requests.append((request.method, request.path, dict(request.query), body))
+        accepted.append(request.headers["Accept"])
         answer = next(left)
         if answer.is_cut and request.transport is not None:
             request.transport.close()

@@ -1,30 +1,67 @@
-"""Check a tuning and the files it names, and start nothing."""
+"""Check a tuning and the files it names, or what it needs of a cluster, and start nothing."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Iterator
 
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.cli.exit_codes import ExitCode
+from deploytune.cli.recorded_tunings import add_access_arguments
 from deploytune.cli.tuning_files import add_tuning_arguments, read_for_any_trial, read_tuning
 from deploytune.contract.errors import InvalidTuningError
+
+_OF_CLUSTER = ("cluster", "trial_image", "namespace", "kubeconfig", "context")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add_tuning_arguments(parser)
+    cluster = parser.add_argument_group("in a cluster", "Asked where one of these is given.")
+    cluster.add_argument(
+        "--cluster",
+        action="store_true",
+        help="hold the tuning against the cluster: nodes, images, objects, quotas; "
+        "the files that it names are not looked for here",
+    )
+    cluster.add_argument(
+        "--trial-image",
+        metavar="IMAGE",
+        help="what the operator runs where the tuning names no image",
+    )
+    add_access_arguments(cluster)
 
 
 def execute(options: argparse.Namespace) -> ExitCode:
     """Read the tuning, say what it would do."""
-    tuning = _read(options)
+    is_for_cluster = any(getattr(options, each) for each in _OF_CLUSTER)
+    tuning = _for_cluster(options) if is_for_cluster else _for_here(options)
     for line in _lines(tuning, is_stock=_runs_stock_trial(options, tuning)):
         print(line)
-    return ExitCode.ANSWER
+    if not is_for_cluster:
+        return ExitCode.ANSWER
+    from deploytune.cli.preflight import preflight_in_cluster
+
+    return asyncio.run(preflight_in_cluster(options, tuning))
 
 
-def _read(options: argparse.Namespace) -> DeploymentTuning:
+def _for_cluster(options: argparse.Namespace) -> DeploymentTuning:
+    """Return the tuning, held against the rules of the operator; its files are in its Pods.
+
+    Raises:
+        InvalidTuningError: the file or one of its fields breaks a rule.
+    """
+    from deploytune.api.rules import check_cluster, check_stock_trial
+
+    tuning = read_for_any_trial(options.tuning)
+    check_cluster(tuning)
+    if _runs_stock_trial(options, tuning):
+        check_stock_trial(tuning)
+    return tuning
+
+
+def _for_here(options: argparse.Namespace) -> DeploymentTuning:
     """Return the tuning; one that names an image is held against what holds for every trial.
 
     Raises:

@@ -50,6 +50,7 @@ WriteGuard = Callable[[], bool]
 
 _PAGE = 500
 _PLAIN = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _JSON_PATCH = "application/json-patch+json"
@@ -92,6 +93,7 @@ class _Call:
     query: Mapping[str, str | int] | None = None
     body: Json | Sequence[Json] | bytes | None = None
     content_type: str = _PLAIN
+    accept: str = _PLAIN
 
 
 class ApiServer:
@@ -135,6 +137,26 @@ class ApiServer:
             return await self.get(resource, namespace, name)
         except NotFoundError:
             return None
+
+    async def metadata(self, resource: Resource, namespace: str | None, name: str) -> Json:
+        """Return an object's metadata alone: whether a Secret is there takes nothing out of it.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+        call = _Call("get", resource.path(namespace, name), accept=_METADATA)
+        answer = await self._json(call)
+        metadata: Json = answer["metadata"]
+        return metadata
+
+    async def rehearse(self, resource: Resource, namespace: str | None, body: Json) -> None:
+        """Ask whether an object would be created; nothing is, whatever the answer.
+
+        Raises:
+            RefusedError: a quota, an admission rule, a missing right or a bad field is against it.
+        """
+        query = {"fieldManager": MANAGER, "dryRun": "All"}
+        await self._json(_Call("create", resource.path(namespace), query, body))
 
     async def list_all(
         self,
@@ -263,7 +285,7 @@ class ApiServer:
             await asyncio.sleep(pause)
 
     async def _request(self, call: _Call) -> bytes:
-        headers = {**self._client.default_headers, "Accept": _PLAIN}
+        headers = {**self._client.default_headers, "Accept": call.accept}
         headers["Content-Type"] = call.content_type
         try:
             await self._client.update_params_for_auth(

@@ -30,3 +30,12 @@ PODS = Resource("v1", "pods", "Pod")
 EVENTS = Resource("v1", "events", "Event")
 NODES = Resource("v1", "nodes", "Node")
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
+
+# Looked at by a preflight alone.
+CLAIMS = Resource("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+CONFIG_MAPS = Resource("v1", "configmaps", "ConfigMap")
+QUOTAS = Resource("v1", "resourcequotas", "ResourceQuota")
+SECRETS = Resource("v1", "secrets", "Secret")
+PRIORITY_CLASSES = Resource("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass")
+RUNTIME_CLASSES = Resource("node.k8s.io/v1", "runtimeclasses", "RuntimeClass")
+STORAGE_CLASSES = Resource("storage.k8s.io/v1", "storageclasses", "StorageClass")

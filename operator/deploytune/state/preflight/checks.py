@@ -10,7 +10,7 @@ from deploytune.state.pods.manifest import amounts_of
 from deploytune.state.preflight.facts import ClusterFacts, Kind, Presence, Quota, Refused, Unread
 from deploytune.state.preflight.findings import Finding, Severity
 from deploytune.state.preflight.images import image_findings
-from deploytune.state.preflight.named_objects import Named, objects_named
+from deploytune.state.preflight.named_objects import REFUSED, Named, objects_named
 from deploytune.state.preflight.pools import pool_findings
 
 _REQUESTS, _LIMITS = "requests.", "limits."
@@ -46,7 +46,15 @@ def _about(named: Named, presence: Presence | Unread) -> Finding:
 
 
 def admission_findings(tuning: DeploymentTuning, facts: ClusterFacts) -> Iterator[Finding]:
-    """Yield what the API server said of a Pod of each pool that it was only asked about."""
+    """Yield what the API server said of a Pod of each pool that it was only asked about.
+
+    That it refuses Pods for an object that is missing is told with the field that names it.
+    """
+    if any(
+        named.consequence == REFUSED and facts.objects.get(named.key) is Presence.MISSING
+        for named in objects_named(tuning.spec)
+    ):
+        return
     for number, pool in enumerate(tuning.spec.node_pools):
         said, place = facts.admissions.get(pool.name), f"spec.nodePools[{number}]"
         if isinstance(said, Refused):

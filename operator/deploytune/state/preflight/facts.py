@@ -49,7 +49,6 @@ class Kind(StrEnum):
     CONFIG_MAP = "ConfigMap"
     SECRET = "Secret"  # noqa: S105 - a kind
     CLAIM = "PersistentVolumeClaim"
-    SERVICE_ACCOUNT = "ServiceAccount"
     STORAGE_CLASS = "StorageClass"
     PRIORITY_CLASS = "PriorityClass"
     RUNTIME_CLASS = "RuntimeClass"

@@ -17,7 +17,9 @@ from deploytune.state.preflight.findings import Severity
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _TEMPLATE = "spec.trial.podTemplate"
-_ACCOUNT = "default"
+
+REFUSED = "Pods are refused"
+"""What a missing object means that admission itself looks for."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def _named(spec: TuningSpec) -> Iterator[Named]:
         if pool.runtime_class_name is not None:
             key = ObjectKey(Kind.RUNTIME_CLASS, pool.runtime_class_name)
             where = f"spec.nodePools[{number}].runtimeClassName"
-            yield Named(key, where, consequence="Pods are refused")
+            yield Named(key, where, consequence=REFUSED)
 
 
 def _of_volume(volume: VolumeSpec, place: str) -> Iterator[Named]:
@@ -100,11 +102,6 @@ def _of_variable(variable: EnvVar, place: str) -> Iterator[Named]:
 
 
 def _of_identity(template: PodTemplateSpec) -> Iterable[Named]:
-    yield Named(
-        ObjectKey(Kind.SERVICE_ACCOUNT, _ACCOUNT),
-        "metadata.namespace",
-        consequence="Pods are refused",
-    )
     for number, secret in enumerate(template.image_pull_secrets):
         yield Named(
             ObjectKey(Kind.SECRET, secret.name),
@@ -114,7 +111,7 @@ def _of_identity(template: PodTemplateSpec) -> Iterable[Named]:
         )
     if template.priority_class_name is not None:
         key = ObjectKey(Kind.PRIORITY_CLASS, template.priority_class_name)
-        yield Named(key, f"{_TEMPLATE}.priorityClassName", consequence="Pods are refused")
+        yield Named(key, f"{_TEMPLATE}.priorityClassName", consequence=REFUSED)
     if QUEUE_LABEL in template.labels:
         yield Named(
             ObjectKey(Kind.LOCAL_QUEUE, template.labels[QUEUE_LABEL]),

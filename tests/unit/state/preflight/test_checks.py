@@ -106,9 +106,8 @@ def test_what_is_named_and_missing_is_told_with_its_field(
     path: str, value: Any, expected: str
 ) -> None:
     tuning = a_tuning_on_pools(path, value)
-    account = ObjectKey(Kind.SERVICE_ACCOUNT, "default")
     missing = {named.key: Presence.MISSING for named in objects_named(tuning.spec)}
-    assert [expected] == found(tuning, objects={**missing, account: Presence.THERE})
+    assert [expected] == found(tuning, objects=missing)
 
 
 def test_what_may_be_missing_is_not_asked_for() -> None:
@@ -124,7 +123,6 @@ def test_what_may_be_missing_is_not_asked_for() -> None:
     )
     asked = [(named.key.kind, named.key.name) for named in objects_named(tuning.spec)]
     assert [
-        (Kind.SERVICE_ACCOUNT, "default"),
         (Kind.SECRET, "registry"),
         (Kind.LOCAL_QUEUE, "gpus"),
     ] == asked
@@ -222,6 +220,14 @@ def test_a_refusal_of_a_rehearsed_pod_is_told_in_the_clusters_words() -> None:
             "forbidden"
         ),
     ] == found(a_tuning_on_pools(), admissions=admissions)
+
+
+def test_a_refusal_for_what_is_missing_is_told_with_its_field_alone() -> None:
+    tuning = a_tuning_on_pools(f"{TEMPLATE}.priorityClassName", "low")
+    missing = {ObjectKey(Kind.PRIORITY_CLASS, "low"): Presence.MISSING}
+    admissions = {"a100": Refused("no PriorityClass with name low was found")}
+    (said,) = found(tuning, objects=missing, admissions=admissions)
+    assert said.startswith(f"fails: {TEMPLATE}.priorityClassName: there is no PriorityClass low")
 
 
 def test_a_quota_that_leaves_room_for_fewer_trials_is_told() -> None:
