@@ -92,6 +92,39 @@ class TestRuntimeOnACluster(RuntimeContract):
         assert before == [attempt.place]
 
 
+async def test_the_cluster_is_looked_at_once_and_only_before_the_first_pod_has_a_node(
+    cluster: Access, kubectl: Kubectl, tuning: DeploymentTuning, pretended_pools: Sequence[str]
+) -> None:
+    assert pretended_pools
+    asked: Counter[str] = Counter()
+    known = read_back(kubectl, tuning)
+    async with connect(
+        cluster.kubeconfig, cluster.context, observer=lambda verb, _code: asked.update([verb])
+    ) as api:
+        runtime = KubeRuntime(api, known, TuningMemory(), OPTIONS)
+        first, requests_of_first = await runtime.gather(), asked.total()
+        second, requests_of_second = await runtime.gather(), asked.total() - requests_of_first
+        restarted = KubeRuntime(api, known, TuningMemory(), OPTIONS)
+        trial = a_cluster_trial()
+        await restarted.create_trial(trial)
+        await restarted.start_attempt(request_of(tuning, trial))
+        await eventually_bound(restarted)
+        third = await KubeRuntime(api, known, TuningMemory(), OPTIONS).gather()
+
+    pools = tuning.spec.node_pools
+    assert requests_of_first == requests_of_second + len(pools)
+    (finding,) = first.foreseen
+    assert (NOWHERE, "no node has example.com/gpu-pool=nowhere") == (finding.pool, finding.message)
+    assert first.foreseen == second.foreseen
+    assert () == third.foreseen
+
+
+async def eventually_bound(runtime: KubeRuntime) -> None:
+    """Gather until the only attempt has a node."""
+    while not all(attempt.is_bound for attempt in (await runtime.gather()).attempts):
+        await runtime.wait_for_change(5.0)
+
+
 def request_of(tuning: DeploymentTuning, trial: TuningTrial, attempt: int = 0) -> TrialRequest:
     return build_request(tuning, trial, attempt)
 

@@ -67,6 +67,63 @@ def a_tuning_of(cluster: Access, node: str) -> str:
     return json.dumps(a_document(pools=[pool], runs_for=FOR_EVER))
 
 
+CLAIMED = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+
+
+def progressing(kubectl: Kubectl) -> str:
+    """Return what Progressing says while its reason is that of a forecast."""
+    found = (kubectl.get("deploymenttuning", "tune") or {}).get("status", {})
+    (said,) = (one for one in found.get("conditions", ()) if one["type"] == "Progressing")
+    return str(said["message"]) if said["reason"] == "PreflightWarns" else ""
+
+
+@pytest.mark.usefixtures("pretended_pools")
+def test_what_will_keep_pods_waiting_is_told_at_the_first_pass(
+    cluster: Access, namespace: Namespace, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    name = f"operator-{namespace.name}"
+    rights = Installation(name, namespace.name, (namespace.name,), reads_nodes=True)
+    access = an_account(cluster, tmp_path, rights)
+    pool = {
+        "name": "gpus",
+        "nodeSelector": {POOL_LABEL: "nowhere"},
+        "resources": {"cpu": "100m", "memory": "64Mi"},
+    }
+    document = edited("spec.trial.podTemplate.volumes", [CLAIMED], a_document(pools=[pool]))
+    try:
+        with an_operator_as(access, tmp_path / "log", namespace.name, home=namespace.name):
+            kubectl.apply(document)
+            said = eventually(lambda: warned(kubectl), "an Event")
+    finally:
+        for kind in ("clusterrole", "clusterrolebinding"):
+            cluster.kubectl.run("delete", kind, f"{rights.cluster_name}-nodes")
+
+    assert (
+        f"pool gpus: no node has {POOL_LABEL}=nowhere (spec.nodePools[0].nodeSelector); there is "
+        "no PersistentVolumeClaim data: the Pod waits for it "
+        "(spec.trial.podTemplate.volumes[0].persistentVolumeClaim.claimName)"
+    ) == said
+    assert said == progressing(kubectl)
+    assert ("False", "AsExpected") == condition(kubectl, "Degraded")
+
+
+@pytest.mark.usefixtures("pretended_pools", "operator")
+def test_without_the_right_to_read_nodes_a_claim_is_foreseen_and_a_node_is_not(
+    kubectl: Kubectl,
+) -> None:
+    document = edited("spec.nodePools[0].nodeSelector", {POOL_LABEL: "nowhere"}, a_document())
+    kubectl.apply(edited("spec.trial.podTemplate.volumes", [CLAIMED], document))
+    said = str(eventually(lambda: warned(kubectl), "an Event"))
+    assert said.startswith("there is no PersistentVolumeClaim data")
+    assert "no node" not in said
+
+
+def warned(kubectl: Kubectl) -> str | None:
+    """Return the message of the Warning that the preflight posts."""
+    events = (event for event in kubectl.items("events") if event["reason"] == "PreflightWarns")
+    return next((str(event["message"]) for event in events if event["type"] == "Warning"), None)
+
+
 def attempts_of(kubectl: Kubectl) -> list[dict[str, object]]:
     trials = kubectl.items("tuningtrials")
     return [one for trial in trials for one in trial.get("status", {}).get("attempts", ())]

@@ -187,7 +187,10 @@ def test_the_right_to_look_at_nodes_is_extra_and_for_nothing_else(
     with installed(cluster, operator_objects(looking)):
         account = account_of(looking)
 
-        assert allowed_of(cluster.kubectl, account, EVERYTHING, "") == {("get", "", "nodes")}
+        assert allowed_of(cluster.kubectl, account, EVERYTHING, "") == {
+            ("get", "", "nodes"),
+            ("list", "", "nodes"),
+        }
 
 
 def test_with_its_own_token_it_is_refused_what_it_may_not(

@@ -148,6 +148,9 @@ resources:
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [list]
@@ -156,7 +159,7 @@ resources:
 {{- define "deploytune.nodeRules" -}}
 - apiGroups: [""]
   resources: [nodes]
-  verbs: [get]
+  verbs: [get, list]
 {{- end }}
 
 {{- define "deploytune.leaseRules" -}}

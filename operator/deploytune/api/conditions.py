@@ -40,6 +40,7 @@ class Reason(StrEnum):
     """Why a condition holds; the terminal ones end a tuning."""
 
     RUNNING = "Running"
+    PREFLIGHT_WARNS = "PreflightWarns"
     FEASIBLE_CONFIGURATION = "FeasibleConfiguration"
     NOTHING_FEASIBLE_YET = "NothingFeasibleYet"
     AS_EXPECTED = "AsExpected"

@@ -57,6 +57,8 @@ TUNING_PERMISSIONS = (
     Permission(GROUP, ("deploymenttunings/finalizers", "tuningtrials/finalizers"), ("update",)),
     Permission("", ("pods",), (*_READ, "create", "patch", "delete")),
     Permission("", ("events",), ("list", "create")),
+    # A Pod whose claim is not there waits without a node: it is looked for before the first one.
+    Permission("", ("persistentvolumeclaims",), ("get",)),
     # Another installation that watches the same namespaces is found by its Lease.
     Permission("coordination.k8s.io", ("leases",), ("list",)),
 )
@@ -67,8 +69,8 @@ LEASE_PERMISSIONS = (
 )
 """In the operator's own namespace."""
 
-NODE_PERMISSIONS = (Permission("", ("nodes",), ("get",)),)
-"""Optional, and of the whole cluster: without it nothing is known of the nodes' devices."""
+NODE_PERMISSIONS = (Permission("", ("nodes",), ("get", "list")),)
+"""Optional, and of the whole cluster: without it nothing is known of nodes and their devices."""
 
 POD_RELEASE_PERMISSIONS = (Permission("", ("pods",), ("get", "list", "patch")),)
 """Of what lets go of trial Pods when the operator is gone, where it worked."""
@@ -91,7 +93,7 @@ EDIT_PERMISSIONS = (
 class Installation:
     """An installed operator: its name, its namespace, and whose tunings it runs; all if empty.
 
-    `reads_nodes` lets it look at the labels of the nodes that its trials ran on.
+    `reads_nodes` lets it look at the nodes of a tuning's pools, and at those its trials ran on.
     """
 
     name: str

@@ -4,6 +4,7 @@ One event a change, none for what stays as it is. A Warning is for what a human 
 stands in a condition too, so nothing is lost with an event.
 
     Started, Suspended, Resumed         the course of the tuning
+    PreflightWarns (Warning)            Pods will wait, as the cluster looks before the first one
     FeasibleFound, NewBest              the answer so far
     Confirming                          the search is over, the best is measured again
     a reason of Degraded (Warning)      something is to be mended
@@ -52,6 +53,14 @@ def events_between(before: TuningStatus | None, after: TuningStatus) -> tuple[Ev
 def _started(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
     if before.start_time is None and after.start_time is not None and not _is_finished(after):
         yield Event(EventReason.STARTED, "the tuning is being worked on")
+
+
+def _foreseen(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
+    was, now = _true(before, ConditionType.PROGRESSING), _true(after, ConditionType.PROGRESSING)
+    if now is None or now.reason != Reason.PREFLIGHT_WARNS:
+        return
+    if was is None or _said(was) != _said(now):
+        yield Event(now.reason, now.message, is_warning=True)
 
 
 def _suspended(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
@@ -119,6 +128,7 @@ def _true(status: TuningStatus, kind: ConditionType) -> Condition | None:
 _Rule = Callable[[TuningStatus, TuningStatus], Iterator[Event]]
 _RULES: tuple[_Rule, ...] = (
     _started,
+    _foreseen,
     _suspended,
     _improved,
     _confirming,

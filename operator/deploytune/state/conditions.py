@@ -11,7 +11,8 @@
     Cancelled                         True      False      False        False
 
 `FeasibleFound` is True exactly while a configuration stands that met every limit; `Suspended` while
-`spec.suspend` is true and the tuning has not ended.
+`spec.suspend` is true and the tuning has not ended. While it runs, the reason of `Progressing` is
+PreflightWarns as long as something is foreseen that keeps Pods from running.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ class Course:
     """Where a tuning is: `reason` is why it ends, None while nothing ends it.
 
     It is ending while attempts still run, and `is_finished` when none does. `waits_for` says what
-    trials that are to run wait for, `degraded_by` what is to be mended. `feasible_left_at_most` is
-    what hope was left where nothing was feasible in the end, None where nobody can say.
+    trials that are to run wait for, `foreseen` what is against them as the cluster looked at the
+    beginning, `degraded_by` what is to be mended. `feasible_left_at_most` is what hope was left
+    where nothing was feasible in the end, None where nobody can say.
     """
 
     reason: Reason | None = None
@@ -66,6 +68,7 @@ class Course:
     is_finished: bool = False
     is_suspended: bool = False
     waits_for: str = ""
+    foreseen: str = ""
     degraded_by: tuple[Trouble, ...] = ()
     feasible_left_at_most: float | None = None
 
@@ -95,16 +98,18 @@ def conditions_of(
 
 
 def _running(course: Course) -> dict[ConditionType, Said]:
-    progressing = (
-        Said(_FALSE, Reason.SUSPENDED)
-        if course.is_suspended
-        else Said(_TRUE, Reason.RUNNING, course.waits_for)
-    )
+    progressing = Said(_FALSE, Reason.SUSPENDED) if course.is_suspended else _progressing(course)
     return {
         ConditionType.FINISHED: Said(_FALSE, Reason.RUNNING),
         ConditionType.SUCCEEDED: Said(_UNKNOWN, Reason.RUNNING),
         ConditionType.PROGRESSING: progressing,
     }
+
+
+def _progressing(course: Course) -> Said:
+    if course.foreseen:
+        return Said(_TRUE, Reason.PREFLIGHT_WARNS, course.foreseen)
+    return Said(_TRUE, Reason.RUNNING, course.waits_for)
 
 
 def _suspended(course: Course) -> Said:

@@ -13,6 +13,7 @@ from deploytune.search.problem import Problem
 from deploytune.state.answers import answer_of, baseline_answer, nearest_miss, pool_answer
 from deploytune.state.conditions import Course, conditions_of
 from deploytune.state.confirm import Candidate, standing_candidate
+from deploytune.state.preflight.forecasts import foreseen_text
 from deploytune.state.suspension import suspensions_over
 from deploytune.state.timestamps import to_timestamp
 from deploytune.state.troubles import first_image
@@ -39,7 +40,7 @@ def status_of(
         observed_generation=generation,
         conditions=conditions_of(
             before.conditions,
-            replace(course, waits_for=_waits_for(world)),
+            replace(course, waits_for=_waits_for(world), foreseen=foreseen_text(world)),
             feasible_found=candidate is not None,
             now=world.now,
             generation=generation,

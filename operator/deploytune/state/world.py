@@ -12,6 +12,7 @@ from enum import StrEnum
 from deploytune.api.trial import NodeDevices, TuningTrial
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.stages import Stage
+from deploytune.state.preflight.findings import Finding
 
 
 class EndedBy(StrEnum):
@@ -144,7 +145,8 @@ class World:
     `attempts` holds those of unfinished trials at least. `resumed_at` is when this run began: what
     was misconfigured before may have been mended since. Where `waits_for_mending`, a misconfigured
     trial makes the tuning wait and say so; where not, it ends the run. `refusals` holds at most one
-    for each pool, until a Pod of the pool was created.
+    for each pool, until a Pod of the pool was created. `foreseen` is what a look at the cluster
+    before the first Pod has found.
     """
 
     tuning: DeploymentTuning
@@ -155,3 +157,4 @@ class World:
     resumed_at: datetime
     waits_for_mending: bool = False
     refusals: tuple[Refusal, ...] = ()
+    foreseen: tuple[Finding, ...] = ()

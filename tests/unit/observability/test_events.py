@@ -56,6 +56,21 @@ def test_what_is_mended_is_told_once_and_is_no_warning() -> None:
     assert (Event("Recovered", "over: ImageUnavailable"),) == events_between(before, after)
 
 
+def test_what_is_foreseen_is_a_warning_once() -> None:
+    before, after = foreseen(RUNNING, "no node"), foreseen(RUNNING, "no claim")
+
+    assert ["Started", "PreflightWarns"] == reasons(None, before)
+    assert () == events_between(before, before)
+    assert (Event("PreflightWarns", "no claim", is_warning=True),) == events_between(before, after)
+
+
+def test_what_was_foreseen_and_is_over_is_no_event() -> None:
+    running = with_condition(
+        RUNNING, ConditionType.PROGRESSING, ConditionStatus.TRUE, Reason.RUNNING, "waits"
+    )
+    assert () == events_between(foreseen(RUNNING, "no node"), running)
+
+
 def test_a_pass_that_threw_is_a_warning_with_what_it_threw() -> None:
     after = reconcile_failed(RUNNING, ValueError("odd"), 1, EPOCH)
 
@@ -152,6 +167,11 @@ def test_an_event_belongs_to_its_tuning_by_uid() -> None:
 
 def reasons(before: TuningStatus | None, after: TuningStatus) -> Sequence[str]:
     return [event.reason for event in events_between(before, after)]
+
+
+def foreseen(status: TuningStatus, message: str) -> TuningStatus:
+    reason = Reason.PREFLIGHT_WARNS
+    return with_condition(status, ConditionType.PROGRESSING, ConditionStatus.TRUE, reason, message)
 
 
 def degraded(status: TuningStatus, reason: Reason, message: str) -> TuningStatus:

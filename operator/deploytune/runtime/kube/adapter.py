@@ -26,6 +26,7 @@ from deploytune.runtime.kube.errors import (
     NotFoundError,
     RefusedError,
 )
+from deploytune.runtime.kube.facts import foresee
 from deploytune.runtime.kube.memory import TuningMemory
 from deploytune.runtime.kube.objects import (
     build_status,
@@ -39,6 +40,8 @@ from deploytune.runtime.kube.resources import PODS, TRIALS, TUNINGS, Resource
 from deploytune.state.pods.labels import MANAGED_BY, MANAGER, TRIAL_PODS, TUNING, selector
 from deploytune.state.pods.manifest import PodOptions, build_pod
 from deploytune.state.pods.nodes import placed_on
+from deploytune.state.preflight.findings import Finding
+from deploytune.state.preflight.forecasts import is_at_its_beginning
 from deploytune.state.timestamps import from_timestamp
 from deploytune.state.world import Attempt, World
 
@@ -94,6 +97,7 @@ class KubeRuntime:
         now = datetime.now(UTC)
         found = await read_attempts(self._api, self._namespace, self._listed, trials, now)
         found = await self._with_devices(found, now)
+        foreseen = await self._foreseen(trials, [attempt for attempt, _ in found])
         self._pods = {(attempt.trial_index, attempt.attempt): pod for attempt, pod in found}
         created = self._tuning.metadata.creation_timestamp
         assert created is not None, "the API server sets it"
@@ -106,6 +110,7 @@ class KubeRuntime:
             resumed_at=from_timestamp(created),
             waits_for_mending=True,
             refusals=self._memory.refusals,
+            foreseen=foreseen,
         )
 
     async def create_trial(self, trial: TuningTrial) -> None:
@@ -214,6 +219,21 @@ class KubeRuntime:
             (placed_on(attempt, pool_of.get(attempt.trial_index), self._memory.nodes.of), pod)
             for attempt, pod in found
         ]
+
+    async def _foreseen(
+        self, trials: Sequence[TuningTrial], attempts: Sequence[Attempt]
+    ) -> tuple[Finding, ...]:
+        """Return what was foreseen at the beginning; looked once for each generation until then."""
+        generation, memory = self._tuning.metadata.generation, self._memory
+        known = memory.foreseen
+        is_new = known is None or known[0] != generation
+        if is_new and not self._is_ending and is_at_its_beginning(trials, attempts):
+            memory.foreseen = known = (generation, await foresee(self._api, self._tuning))
+        return () if known is None else known[1]
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._tuning.spec.suspend or self._tuning.metadata.deletion_timestamp is not None
 
     async def _read_trials(self) -> list[TuningTrial]:
         finished = self._memory.finished

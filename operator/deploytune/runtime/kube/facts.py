@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from deploytune.api.tuning import DeploymentTuning, NodePoolSpec
+from deploytune.contract.errors import ClusterError
 from deploytune.runtime.kube.api_server import ApiServer, Json
 from deploytune.runtime.kube.errors import NotFoundError, RefusedError
 from deploytune.runtime.kube.resources import (
@@ -37,7 +38,9 @@ from deploytune.state.preflight.facts import (
     Taint,
     Unread,
 )
-from deploytune.state.preflight.named_objects import Named, objects_named
+from deploytune.state.preflight.findings import Finding
+from deploytune.state.preflight.forecasts import forecast
+from deploytune.state.preflight.named_objects import Named, claims_named, objects_named
 from deploytune.state.preflight.rehearsals import rehearsed_pod
 
 _RESOURCES = {
@@ -74,6 +77,22 @@ async def gather_facts(
         _quotas(api, namespace),
     )
     return ClusterFacts(nodes, adds_nodes, objects, admissions, quotas, image)
+
+
+async def foresee(api: ApiServer, tuning: DeploymentTuning) -> tuple[Finding, ...]:
+    """Return what will keep Pods of a tuning waiting: a list for its pools, a look at each claim.
+
+    A pass does not fail for what it can do without: where the API server says nothing, nothing is
+    foreseen.
+    """
+    namespace = tuning.metadata.namespace
+    assert namespace is not None, "it was read from the API server"
+    try:
+        nodes = await nodes_of_pools(api, tuning.spec.node_pools)
+        claims = await presence_of(api, namespace, claims_named(tuning.spec))
+    except ClusterError:
+        return ()
+    return forecast(tuning, ClusterFacts(nodes, objects=claims))
 
 
 async def nodes_of_pools(

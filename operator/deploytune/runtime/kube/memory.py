@@ -11,17 +11,23 @@ from datetime import datetime
 
 from deploytune.api.trial import TuningTrial
 from deploytune.runtime.kube.nodes import NodeLabels
+from deploytune.state.preflight.findings import Finding
 from deploytune.state.world import Refusal
 
 
 class TuningMemory:
-    """Finished trials, the pools whose Pods were refused last, and the labels of `nodes`."""
+    """Finished trials, the pools whose Pods were refused last, and the labels of `nodes`.
+
+    `foreseen` is what was found before the first Pod, by the generation that was looked at, and
+    None before that look.
+    """
 
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._finished: dict[str, TuningTrial] | None = None
         self._refusals: dict[str, Refusal] = {}
         self.nodes = NodeLabels()
+        self.foreseen: tuple[int | None, tuple[Finding, ...]] | None = None
 
     @property
     def finished(self) -> tuple[TuningTrial, ...] | None:
