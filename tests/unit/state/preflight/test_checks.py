@@ -243,6 +243,12 @@ def test_a_quota_that_leaves_room_for_fewer_trials_is_told() -> None:
     ] == found(tuning, quotas=(quota,))
 
 
+def test_that_a_quota_leaves_no_room_is_left_to_admission_to_say() -> None:
+    quota = Quota("team", {"pods": "3"}, {"pods": "3"})
+    said = found(a_tuning_on_pools("spec.parallelTrials", 4), quotas=(quota,))
+    assert [] == [line for line in said if "quota" in line]
+
+
 @pytest.mark.parametrize(
     ("hard", "used", "expected"),
     [

@@ -156,14 +156,19 @@ def test_a_pool_of_different_devices_is_flagged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("placement", "gpus", "expected"),
-    [("OnePerNode", "4", "2 of 8"), ("Packed", "2", "4 of 8"), ("Packed", "4", "6 of 8")],
-    ids=["one a node", "by devices", "by cores"],
+    ("placement", "room", "expected"),
+    [
+        ("OnePerNode", {GPU: "4"}, "2 of 8"),
+        ("Packed", {GPU: "2"}, "4 of 8"),
+        ("Packed", {GPU: "4"}, "6 of 8"),
+        ("Packed", {GPU: "4", "pods": "1"}, "2 of 8"),
+    ],
+    ids=["one a node", "by devices", "by cores", "by Pods"],
 )
 def test_fewer_places_than_parallel_trials_are_told(
-    placement: str, gpus: str, expected: str
+    placement: str, room: dict[str, str], expected: str
 ) -> None:
-    nodes = [a_node(f"n-{number}", allocatable={GPU: gpus}) for number in (1, 3)]
+    nodes = [a_node(f"n-{number}", allocatable=room) for number in (1, 3)]
     edits = {f"{POOL}.placement": placement, "spec.parallelTrials": 8}
     edits["spec.nodePools[1].maxParallelTrials"] = 1
     assert [f"warning: {POOL}.resources: {expected} parallel trials fit on its 2 nodes"] == found(
