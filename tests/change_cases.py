@@ -69,6 +69,10 @@ late_change(
     late={"outcomes": {"Infrastructure": 1, "Crashed": 1}},
     early={"outcomes": {"Infrastructure": 1, "Misconfigured": 1}},
 )
+STOPPED = edited("spec.stop", value=True, document=BEFORE)
+CHANGES[TuningSpec, "stop", "may not be taken back"] = Change(
+    STOPPED, refused=BEFORE, accepted=STOPPED
+)
 change(TuningSpec, "objectives", "spec.objectives[0].direction", "Minimize")
 change(TuningSpec, "constraints", "spec.constraints[0].max", 21)
 change(TuningSpec, "searchSpace", "spec.searchSpace.parameters[1].max", 5)
@@ -99,6 +103,7 @@ CHANGES[TrialSpecRecord, "", IMMUTABLE] = Change(
 
 MUTABLE: Mapping[str, Any] = {
     "spec.suspend": True,
+    "spec.stop": True,
     "spec.parallelTrials": 4,
     "spec.budget.maxTrials": 30,
     "spec.budget.maxDurationSeconds": 3600,

@@ -26,8 +26,10 @@ _WAYS_TO_END: dict[str, Callable[[Attempt], Ending]] = {
     "broken": lambda _: an_ending(b"{"),
 }
 _SUSPENDED = "suspended or resumed"
+_STOPPED = "stopped"
 _EVENTS = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from([*sorted(_WAYS_TO_END), _SUSPENDED])), max_size=30
+    st.tuples(st.integers(0, 9), st.sampled_from([*sorted(_WAYS_TO_END), _SUSPENDED, _STOPPED])),
+    max_size=30,
 )
 _POOLS: list[dict[str, Any]] = [{"name": "local"}, {"name": "small", "maxParallelTrials": 1}]
 
@@ -51,11 +53,14 @@ def _after(world: World, decision: Decision) -> World:
 
 
 def _happens(world: World, which: int, event: str) -> World:
-    if event != _SUSPENDED:
-        return _end_one(world, which, event)
     spec = world.tuning.spec
-    toggled = spec.replace(suspend=not spec.suspend)
-    return replace(world, tuning=world.tuning.model_copy(update={"spec": toggled}))
+    if event == _SUSPENDED:
+        changed = spec.replace(suspend=not spec.suspend)
+    elif event == _STOPPED:
+        changed = spec.replace(stop=True)
+    else:
+        return _end_one(world, which, event)
+    return replace(world, tuning=world.tuning.model_copy(update={"spec": changed}))
 
 
 def _end_one(world: World, which: int, way: str) -> World:
@@ -87,6 +92,8 @@ def _check(world: World, decision: Decision, parallel: int) -> None:
     assert _are_unique([trial.spec.index for trial in decision.trials])
     assert _in_pool(decision, "small", live) <= 1
     assert not (world.tuning.spec.suspend and (decision.starts or decision.creations))
+    if world.tuning.spec.stop:
+        assert {Purpose.CONFIRM} >= {trial.spec.purpose for trial in decision.creations}
     assert _are_unique([(a.trial_index, a.attempt) for a in world.attempts])
     known = {(attempt.trial_index, attempt.attempt) for attempt in world.attempts}
     assert not known & {(request.index, request.attempt) for request in decision.starts}

@@ -41,6 +41,7 @@ class Reason(StrEnum):
 
     RUNNING = "Running"
     PREFLIGHT_WARNS = "PreflightWarns"
+    STOPPING = "Stopping"
     FEASIBLE_CONFIGURATION = "FeasibleConfiguration"
     NOTHING_FEASIBLE_YET = "NothingFeasibleYet"
     AS_EXPECTED = "AsExpected"
@@ -58,6 +59,7 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "BudgetExhausted"
     SPACE_EXHAUSTED = "SpaceExhausted"
     CONVERGED = "Converged"
+    STOPPED = "Stopped"
     NO_FEASIBLE_CONFIGURATION = "NoFeasibleConfiguration"
     INVALID_SPEC = "InvalidSpec"
     TOO_MANY_INFRASTRUCTURE_FAILURES = "TooManyInfrastructureFailures"

@@ -1,6 +1,7 @@
 """What may not change once it is applied, and when; whatever is not named here may be mended.
 
-A user can mend what keeps trials from running: `suspend`, parallel trials, the budget until the
+A user can end the search (`stop`), for good: the trials that this ends are never run again. A user
+can mend what keeps trials from running: `suspend`, parallel trials, the budget until the
 end, deadlines, retries, retention, the pools' node selectors and tolerations, pull secrets, the
 priority class, and the image until a trial has been charged. All else would make trials that are
 on record answer another question.
@@ -53,6 +54,7 @@ IMMUTABLE: Rules = {
         ),
     ),
     TuningSpec: (
+        Rule("stop", "may not be taken back", "self.stop || !oldSelf.stop"),
         *map(_is_immutable, ("objectives", "constraints", "searchSpace", "algorithm", "workload")),
         Rule(
             "nodePools",

@@ -130,6 +130,12 @@ def _it_is_not_suspended(spec: TuningSpec) -> None:
         raise InvalidTuningError("suspend", "must be false to be run on one machine", True)
 
 
+def _it_is_not_stopped(spec: TuningSpec) -> None:
+    if spec.stop:
+        rule = "must be false to be run on one machine: `deploytune stop` ends a run"
+        raise InvalidTuningError("stop", rule, True)
+
+
 def _search_is_possible(spec: TuningSpec) -> None:
     strategy_for(problem_of(spec, place="").algorithm)
 
@@ -244,7 +250,11 @@ _RULES: tuple[Check, ...] = (
 
 _CLUSTER_RULES: tuple[Check, ...] = (_pods_are_guaranteed,)
 
-_ONE_MACHINE_RULES: tuple[Check, ...] = (_there_is_one_pool, _it_is_not_suspended)
+_ONE_MACHINE_RULES: tuple[Check, ...] = (
+    _there_is_one_pool,
+    _it_is_not_suspended,
+    _it_is_not_stopped,
+)
 
 _STOCK_RULES: tuple[Check, ...] = (
     _sources_are_supported,

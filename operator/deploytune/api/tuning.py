@@ -353,6 +353,11 @@ class TuningSpec(SearchSpec):
         default=False,
         description="true ends running trials, to be run again, and starts none until it is false",
     )
+    stop: bool = Field(
+        default=False,
+        description="true ends the search now, for good: running trials of it are ended and held "
+        "against nothing, and the best so far is confirmed",
+    )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
         default=None, description="seconds after its end when the tuning is deleted"
     )

@@ -2,7 +2,8 @@
 
 Exit codes:
     0    an answer was found (run), the tuning is valid (validate), the file was written (init,
-         report), the trial was explained (why), it was handed over (export), SIGTERM was obeyed or
+         report), the trial was explained (why), it was handed over (export), the search ends or has
+         ended (stop), SIGTERM was obeyed or
          Pods were released (operator), what was asked for was done (bench)
     2    bad input, or a machine that lacks something: one line says what, nothing was started
     3    the search ended and no configuration was feasible, or none stood its confirmations
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Sequence
 
 from deploytune import __version__
-from deploytune.cli import bench, export, init, operator, report, run, validate, why
+from deploytune.cli import bench, export, init, operator, report, run, stop, validate, why
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import DeploytuneError
 
@@ -26,6 +27,7 @@ _COMMANDS = {
     "validate": validate,
     "init": init,
     "why": why,
+    "stop": stop,
     "report": report,
     "export": export,
     "operator": operator,

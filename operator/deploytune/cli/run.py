@@ -89,19 +89,17 @@ def _tune(
     from deploytune.runtime.local.answer_folder import write_answer
 
     write_answer(output, tuning, status, repository)
-    report = _report(tuning.metadata.name, state, output)
+    report = _report(state, output)
     return _tell(tuning, status, None if repository is None else output, console, report)
 
 
-def _report(name: str, state: Path, output: Path) -> str:
+def _report(state: Path, output: Path) -> str:
     """Write the report, and return a line that says where it is, or why there is none."""
-    from deploytune.cli.recorded_tunings import recorded_run
+    from deploytune.cli.recorded_tunings import of_run
     from deploytune.cli.report import REPORT_FILE, write_report
 
     try:
-        recorded = recorded_run(state, name)
-        assert recorded is not None, "the run has just ended there"
-        write_report(recorded, output / REPORT_FILE)
+        write_report(of_run(state), output / REPORT_FILE)
     except DeploytuneError as error:
         return f"no report: {error}"
     return f"report: {output / REPORT_FILE}"

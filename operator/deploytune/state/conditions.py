@@ -1,10 +1,10 @@
 """What each state of a tuning sets on each condition: one table.
 
     state                             Finished  Succeeded  Progressing  Degraded
-    running                           False     Unknown    True         False, or what to mend
+    running, stopping                 False     Unknown    True         False, or what to mend
     suspended                         False     Unknown    False        as while it runs
     BudgetExhausted, SpaceExhausted,
-      Converged                       True      True       False        False
+      Converged, Stopped              True      True       False        False
     NoFeasibleConfiguration           True      False      False        False
     InvalidSpec                       True      False      False        True
     TooManyInfrastructureFailures     True      False      False        True
@@ -12,7 +12,8 @@
 
 `FeasibleFound` is True exactly while a configuration stands that met every limit; `Suspended` while
 `spec.suspend` is true and the tuning has not ended. While it runs, the reason of `Progressing` is
-PreflightWarns as long as something is foreseen that keeps Pods from running.
+Stopping while `spec.stop` is true, else PreflightWarns as long as something is foreseen that keeps
+Pods from running.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from deploytune.state.troubles import Trouble
 
 _TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
+_STOPPING = "spec.stop is true: nothing more is tried, the best so far is confirmed"
+
 
 @dataclass(frozen=True)
 class TerminalRow:
@@ -46,6 +49,7 @@ TERMINAL = {
     Reason.BUDGET_EXHAUSTED: TerminalRow(_TRUE, _FALSE),
     Reason.SPACE_EXHAUSTED: TerminalRow(_TRUE, _FALSE),
     Reason.CONVERGED: TerminalRow(_TRUE, _FALSE),
+    Reason.STOPPED: TerminalRow(_TRUE, _FALSE),
     Reason.NO_FEASIBLE_CONFIGURATION: TerminalRow(_FALSE, _FALSE),
     Reason.INVALID_SPEC: TerminalRow(_FALSE, _TRUE),
     Reason.TOO_MANY_INFRASTRUCTURE_FAILURES: TerminalRow(_FALSE, _TRUE),
@@ -67,6 +71,7 @@ class Course:
     message: str = ""
     is_finished: bool = False
     is_suspended: bool = False
+    is_stopping: bool = False
     waits_for: str = ""
     foreseen: str = ""
     degraded_by: tuple[Trouble, ...] = ()
@@ -98,15 +103,18 @@ def conditions_of(
 
 
 def _running(course: Course) -> dict[ConditionType, Said]:
-    progressing = Said(_FALSE, Reason.SUSPENDED) if course.is_suspended else _progressing(course)
     return {
         ConditionType.FINISHED: Said(_FALSE, Reason.RUNNING),
         ConditionType.SUCCEEDED: Said(_UNKNOWN, Reason.RUNNING),
-        ConditionType.PROGRESSING: progressing,
+        ConditionType.PROGRESSING: _progressing(course),
     }
 
 
 def _progressing(course: Course) -> Said:
+    if course.is_suspended:
+        return Said(_FALSE, Reason.SUSPENDED)
+    if course.is_stopping:
+        return Said(_TRUE, Reason.STOPPING, course.waits_for or _STOPPING)
     if course.foreseen:
         return Said(_TRUE, Reason.PREFLIGHT_WARNS, course.foreseen)
     return Said(_TRUE, Reason.RUNNING, course.waits_for)

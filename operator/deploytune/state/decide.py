@@ -114,6 +114,8 @@ def _why_end(world: World, course: Course, trial: TuningTrial, attempt: Attempt)
     """Return why we end a running attempt ourselves, or None."""
     if course.ends_attempts:
         return course.reason or Reason.SUSPENDED
+    if world.tuning.spec.stop and trial.spec.purpose is not Purpose.CONFIRM:
+        return Reason.STOPPED
     if attempt.place is not None and attempt.place.not_exclusive is not None:
         return "its node shares its devices"
     template = None if attempt.place is None else attempt.place.template

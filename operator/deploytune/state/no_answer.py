@@ -26,6 +26,7 @@ from deploytune.state.history import knowledge_of
 _WHY = {
     Reason.BUDGET_EXHAUSTED: "the budget is spent",
     Reason.SPACE_EXHAUSTED: "no configuration is left to try",
+    Reason.STOPPED: "the search was stopped",
     Reason.NO_FEASIBLE_CONFIGURATION: "given up before the budget was spent",
 }
 

@@ -1,7 +1,8 @@
 """Where a tuning stands after the verdicts of a pass: searching, confirming, ending, ended.
 
 The search is over when nothing of it is in flight and nothing more is proposed. Then the candidate
-is confirmed; when it is, or when none stands, the tuning has ended. A suspended tuning stands
+is confirmed; when it is, or when none stands, the tuning has ended. A stopped tuning is one whose
+search is over now. A suspended tuning stands
 still, one that is being deleted is cancelled.
 """
 
@@ -41,7 +42,7 @@ def look_ahead(
     stopped = _stopped(world, trials, troubles, running)
     if stopped is not None:
         return Outlook(stopped, candidate)
-    course = Course(degraded_by=troubles)
+    course = Course(degraded_by=troubles, is_stopping=world.tuning.spec.stop)
     closed = closed_pools(troubles)
     unfinished = [trial for trial in trials if not trial.is_finished]
     aside = frozenset(stand_aside(world, closed))

@@ -46,6 +46,8 @@ def why_search_ends(
     problem: Problem, world: World, trials: tuple[TuningTrial, ...]
 ) -> Reason | None:
     """Return why the search proposes no more, or None."""
+    if world.tuning.spec.stop:
+        return Reason.STOPPED
     if is_time_or_money_spent(world, trials):
         return Reason.BUDGET_EXHAUSTED
     reason = stop_reason(problem, knowledge_of(problem, trials))

@@ -355,6 +355,12 @@ def test_a_password_in_the_url_of_data_is_refused_and_not_shown(field: str) -> N
             "spec.suspend: must be false to be run on one machine, got True",
             id="suspended",
         ),
+        pytest.param(
+            "spec.stop",
+            True,
+            "spec.stop: must be false to be run on one machine: `deploytune stop` ends a run",
+            id="stopped",
+        ),
     ],
 )
 def test_one_machine_cannot_do_what_a_cluster_can(path: str, value: object, words: str) -> None:

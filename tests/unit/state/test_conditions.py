@@ -11,7 +11,7 @@ from deploytune.api.conditions import Condition, Reason
 from deploytune.state import conditions
 from deploytune.state.conditions import TERMINAL, Course, conditions_of
 
-ANSWERED = [Reason.BUDGET_EXHAUSTED, Reason.SPACE_EXHAUSTED, Reason.CONVERGED]
+ANSWERED = [Reason.BUDGET_EXHAUSTED, Reason.SPACE_EXHAUSTED, Reason.CONVERGED, Reason.STOPPED]
 FAILED = [Reason.INVALID_SPEC, Reason.TOO_MANY_INFRASTRUCTURE_FAILURES]
 
 

@@ -29,6 +29,7 @@ from deploytune.runtime.local.trial_environment import (
 from deploytune.state.world import Attempt, EndedBy, World
 
 _LOCK_PAUSE_SECONDS = 0.05
+_STOP_PAUSE_SECONDS = 1.0
 _GUARD_WAS_KILLED = "its guard was killed"
 _RUN_WAS_LOST = "the run ended without it"
 
@@ -50,6 +51,7 @@ class LocalRuntime:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_leaving = False
         self._changed = asyncio.Event()
+        self._was_stopped = False
         self._failure: MachineError | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,8 +101,10 @@ class LocalRuntime:
         self._changed.clear()
         trials = self._directory.trials()
         status = self._directory.status()
+        self._was_stopped = self._directory.is_stopped
+        spec = self._searched.spec.replace(stop=self._was_stopped)
         return World(
-            tuning=self._searched.model_copy(update={"status": status}),
+            tuning=self._searched.model_copy(update={"spec": spec, "status": status}),
             trials=trials,
             attempts=self._attempts_of(trials),
             now=_now(),
@@ -145,9 +149,13 @@ class LocalRuntime:
         self._repositories.prune(self._directory.trials(), status)
 
     async def wait_for_change(self, timeout_seconds: float) -> None:
-        """Return when an attempt has ended since the last `gather`, or after the time-out."""
+        """Return when an attempt has ended or the search was stopped, or after the time-out."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                while self._directory.is_stopped == self._was_stopped:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), _STOP_PAUSE_SECONDS)
+                        return
 
     def winner_repository(self, status: TuningStatus) -> Path | None:
         """Return the Triton model repository of the status's best trial, None if there is none."""

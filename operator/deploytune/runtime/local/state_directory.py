@@ -4,10 +4,12 @@
     status.json            its status, derived from the trials
     trials/NAME.json       one TuningTrial each, written once a change
     attempts/NAME-N/       one folder an attempt: request, orders, log, termination, ending
+    stop                   put there by `deploytune stop`: the search ends, now and in later runs
     lock                   held by the one run that uses the directory
 
 Every file is whole or absent (`atomic_files`); what an interrupted writer left is ignored. So
-anyone may read it at any time (`Records`), while one run writes it (`StateDirectory`).
+anyone may read it at any time, and ask it to stop (`Records`), while one run writes all else
+(`StateDirectory`).
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from deploytune.contract.errors import InvalidTuningError, MachineError
 from deploytune.contract.models import ContractModel
 from deploytune.runtime.local.atomic_files import is_temporary, write_atomically
 
-_TUNING, _STATUS, _LOCK = "tuning.json", "status.json", "lock"
+_TUNING, _STATUS, _LOCK, _STOP = "tuning.json", "status.json", "lock", "stop"
 _TRIALS, _ATTEMPTS = "trials", "attempts"
 _FIELD = "state directory"
 _MUTABLE_SPEC = ("parallel_trials", "budget")
@@ -66,6 +68,24 @@ class Records:
     def status(self) -> TuningStatus | None:
         """Return the tuning's status on record, or None."""
         return _read(self.path / _STATUS, TuningStatus)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its search was asked to end."""
+        return (self.path / _STOP).exists()
+
+    def ask_to_stop(self) -> None:
+        """Have its search end.
+
+        Raises:
+            MachineError: the file that says so cannot be written.
+        """
+        try:
+            (self.path / _STOP).touch()
+        except OSError as error:
+            raise MachineError(
+                f"{self.path / _STOP} cannot be written: {error.strerror}"
+            ) from error
 
 
 class StateDirectory(Records):
