@@ -10,6 +10,7 @@ import base64
 import json
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from clusters.ports import LOOPBACK, free_port
 from clusters.waiting import eventually
 
 Event = Mapping[str, Any]
+
+EVENTS_UNTIL_THE_END = 3
 
 _HOP_BY_HOP = {"host", "transfer-encoding", "content-length", "content-encoding", "connection"}
 
@@ -46,6 +49,23 @@ class Refusal:
     def event(self) -> Event:
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
         return {"type": "ERROR", "object": {**status, "code": self.code, "reason": self.reason}}
+
+
+class Ending:
+    """Ends every watch after a few events, with an ERROR or without a word."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        self._events: Counter[str] = Counter()
+        self.ended = 0
+
+    def __call__(self, plural: str, event: Event) -> Event:
+        self._events[plural] += event["type"] != "BOOKMARK"
+        if self._events[plural] > EVENTS_UNTIL_THE_END:
+            self._events[plural] = 0
+            self.ended += 1
+            raise Ended(self._refusal.event)
+        return event
 
 
 @contextmanager

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from builders import a_tuning
+from hanging_runs import Run, start_run
 
 from deploytune.cli import main
 
@@ -28,3 +30,26 @@ def deterministic_run(tmp_path: Path) -> Callable[..., int]:
         return main(["run", str(path), "--state", str(state), "--trial-command", command, *options])
 
     return run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the tuning, in which everybody works; no cluster is near."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def start(here: Path) -> Iterator[Callable[[], Run]]:
+    """Starts a run of which a trial never ends, and ends it after the test."""
+    assert here == Path.cwd()
+    with ExitStack() as runs:
+
+        def begin() -> Run:
+            run = start_run()
+            runs.callback(run.communicate)
+            runs.callback(run.terminate)
+            return run
+
+        yield begin

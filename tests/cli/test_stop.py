@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
-from builders import a_configuration, a_finished_trial, a_tuning, the_parameters
-from clusters.waiting import eventually
+from builders import a_finished_trial, a_tuning
+from hanging_runs import STATE, Run, until_it_hangs
 
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.runtime.local.state_directory import Records, StateDirectory
-
-PROGRAM = Path(__file__).parents[1] / "trial_programs" / "deterministic.py"
-STATE = Path(".deploytune", "tune")
-
-Run = subprocess.Popen[str]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the tuning, which everybody works in."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def start(here: Path) -> Iterator[Callable[[], Run]]:
-    """Starts a run whose baseline measures and whose second trial never ends."""
-    hanging = {
-        "parameters": the_parameters(("measure", "hang")),
-        "initial": [a_configuration(kind="hang")],
-    }
-    tuning = a_tuning(confirmations=1, spec={"searchSpace": hanging}, run_deadline_seconds=500)
-    document = tuning.model_dump(mode="json", by_alias=True, exclude_none=True)
-    (here / "tuning.yaml").write_text(yaml.safe_dump(document))
-    trial = f"{sys.executable} {PROGRAM}"
-    command = [sys.executable, "-m", "deploytune.cli", "run", "tuning.yaml"]
-    with ExitStack() as runs:
-
-        def begin() -> Run:
-            run = subprocess.Popen(
-                [*command, "--trial-command", trial], stdout=subprocess.PIPE, text=True
-            )
-            runs.callback(run.communicate)
-            runs.callback(run.terminate)
-            return run
-
-        yield begin
-
-
-def is_hanging() -> bool:
-    """Whether the second trial is on record, and runs."""
-    status = Records(STATE).status()
-    return status is not None and status.trials > 1
 
 
 def test_a_run_in_another_terminal_ends_its_search_and_confirms_its_best(
     here: Path, start: Callable[[], Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = start()
-    eventually(is_hanging, "a trial that hangs")
+    until_it_hangs()
     assert ExitCode.ANSWER == main(["stop", "tune"])
     line = capsys.readouterr().out
     assert line == (
@@ -87,7 +39,7 @@ def test_a_run_that_was_stopped_while_nobody_ran_it_goes_on_to_its_end_alone(
     here: Path, start: Callable[[], Run]
 ) -> None:
     run = start()
-    eventually(is_hanging, "a trial that hangs")
+    until_it_hangs()
     run.terminate()
     assert ExitCode.INTERRUPTED == run.wait(60)
     assert ExitCode.ANSWER == main(["stop", "tune", "--state", str(here / STATE)])

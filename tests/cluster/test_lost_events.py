@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,31 +21,13 @@ from operator_processes import (
     until_running,
 )
 from tuning_courses import check_whole, trials_of
-from watch_proxies import Ended, Event, Meddle, Refusal, meddled_with
+from watch_proxies import Ending, Event, Meddle, Refusal, meddled_with
 
 from deploytune.api.rbac import Installation
 
 pytestmark = pytest.mark.usefixtures("pretended_pools")
 
-EVENTS_UNTIL_THE_END = 3
 HEARTBEAT_SECONDS = 30.0
-
-
-class Ending:
-    """Ends every watch after a few events, with an ERROR or without a word."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        self._refusal = refusal
-        self._events: Counter[str] = Counter()
-        self.ended = 0
-
-    def __call__(self, plural: str, event: Event) -> Event:
-        self._events[plural] += event["type"] != "BOOKMARK"
-        if self._events[plural] > EVENTS_UNTIL_THE_END:
-            self._events[plural] = 0
-            self.ended += 1
-            raise Ended(self._refusal.event)
-        return event
 
 
 class Hiding:

@@ -1,14 +1,14 @@
 """The command line: one module a command.
 
 Exit codes:
-    0    an answer was found (run), the tuning is valid (validate), the file was written (init,
-         report), the trial was explained (why), it was handed over (export), the search ends or has
-         ended (stop), SIGTERM was obeyed or
-         Pods were released (operator), what was asked for was done (bench)
+    0    an answer was found (run, watch), the tuning is valid (validate), the file was written
+         (init, report), the trial was explained (why), it was handed over (export), the search ends
+         or has ended (stop), SIGTERM was obeyed or Pods were released (operator), what was asked
+         for was done (bench)
     2    bad input, or a machine that lacks something: one line says what, nothing was started
     3    the search ended and no configuration was feasible, or none stood its confirmations
     4    the operator has lost its Lease: another one may be at work
-    130  interrupted; the same command goes on where it stopped
+    130  interrupted; the same command goes on where it stopped (run), nothing was changed (watch)
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ import sys
 from collections.abc import Sequence
 
 from deploytune import __version__
-from deploytune.cli import bench, export, init, operator, report, run, stop, validate, why
+from deploytune.cli import (
+    bench,
+    export,
+    init,
+    operator,
+    report,
+    run,
+    stop,
+    validate,
+    watch,
+    why,
+)
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.errors import DeploytuneError
 
@@ -28,6 +39,7 @@ _COMMANDS = {
     "init": init,
     "why": why,
     "stop": stop,
+    "watch": watch,
     "report": report,
     "export": export,
     "operator": operator,

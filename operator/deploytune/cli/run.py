@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from deploytune.cli.local_trials import (
     with_cache,
 )
 from deploytune.cli.tuning_files import add_tuning_arguments, default_state, read_tuning
-from deploytune.contract.errors import DeploytuneError, MachineError
+from deploytune.contract.errors import DeploytuneError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from deploytune.state.world import World
 
 _LIVE_HEARTBEAT_SECONDS = 1.0
-_PLAIN_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,9 +73,9 @@ def execute(options: argparse.Namespace) -> ExitCode:
 def _tune(
     tuning: DeploymentTuning, state: Path, output: Path, options: argparse.Namespace
 ) -> ExitCode:
-    from rich.console import Console
+    from deploytune.cli.telling import plain_console, tell_answer
 
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    console = plain_console()
     console.print(f"{tuning.metadata.name}: trials in {state}", soft_wrap=True)
     try:
         status, repository = asyncio.run(
@@ -90,7 +88,9 @@ def _tune(
 
     write_answer(output, tuning, status, repository)
     report = _report(state, output)
-    return _tell(tuning, status, None if repository is None else output, console, report)
+    return tell_answer(
+        tuning, status, console, None if repository is None else output, report
+    )
 
 
 def _report(state: Path, output: Path) -> str:
@@ -133,33 +133,6 @@ async def _run_interruptibly(
 
             status = await run_until_finished(runtime, show, heartbeat)
         return status, runtime.winner_repository(status)
-
-
-def _tell(
-    tuning: DeploymentTuning,
-    status: TuningStatus,
-    handed_over: Path | None,
-    console: Console,
-    report: str,
-) -> ExitCode:
-    import yaml
-
-    from deploytune.report.answer import answer_sentence, answer_table, why_stopped
-
-    console.print()
-    console.print("status:")
-    plain = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-    console.print(yaml.safe_dump(plain, sort_keys=False), markup=False, soft_wrap=True)
-    stopped = why_stopped(status)
-    if stopped is not None:
-        raise MachineError(stopped)
-    console.print(answer_sentence(status), style="bold", soft_wrap=True)
-    if status.best is not None:
-        console.print(answer_table(tuning, status))
-    if handed_over is not None:
-        console.print(f"ready to serve: {handed_over / 'model_repository'}", soft_wrap=True)
-    console.print(report, markup=False, soft_wrap=True)
-    return ExitCode.NOTHING_FEASIBLE if status.best is None else ExitCode.ANSWER
 
 
 def _progress(world: World, decision: Decision) -> Progress:

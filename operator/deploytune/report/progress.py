@@ -10,17 +10,20 @@ from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.api.tuning import Answer, DeploymentTuning, TuningStatus
 from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import OutcomeKind
-from deploytune.contract.stages import Stage
+
+Doing = Mapping[int, tuple[str | None, datetime]]
+"""What the running attempts do and since when they run, by trial index: a stage of the trial, or
+what is seen of a Pod; None where nothing is known yet."""
 
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial in flight: which, what for, with what, in which stage, since when."""
+    """A trial in flight: which, what for, with what, what it does, since when it runs."""
 
     name: str
     purpose: Purpose
     parameters: Mapping[str, Scalar]
-    stage: Stage | None
+    doing: str | None
     seconds: float
 
 
@@ -40,23 +43,23 @@ class Progress:
 def progress_of(
     tuning: DeploymentTuning,
     trials: Sequence[TuningTrial],
-    stages: Mapping[int, tuple[Stage | None, datetime]],
+    doing: Doing,
     status: TuningStatus,
     now: datetime,
     parallel_trials: int,
 ) -> Progress:
-    """Return the progress; `stages` has the running attempts by trial index: stage and start."""
+    """Return the progress; `doing` has the running attempts."""
     ended = [trial for trial in trials if trial.is_finished]
     running = tuple(
         RunningTrial(
             name=trial.metadata.name,
             purpose=trial.spec.purpose,
             parameters=trial.spec.parameters,
-            stage=stages[trial.spec.index][0],
-            seconds=(now - stages[trial.spec.index][1]).total_seconds(),
+            doing=doing[trial.spec.index][0],
+            seconds=(now - doing[trial.spec.index][1]).total_seconds(),
         )
         for trial in trials
-        if trial.spec.index in stages and not trial.is_finished
+        if trial.spec.index in doing and not trial.is_finished
     )
     expected = max(tuning.spec.budget.max_trials + tuning.spec.budget.confirmations, len(trials))
     return Progress(

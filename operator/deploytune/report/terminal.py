@@ -123,7 +123,7 @@ def _panel(tuning: DeploymentTuning, progress: Progress) -> Group:
 
 def _running_line(trial: RunningTrial) -> Text:
     line = Text(f"{trial.name} {trial.purpose.value} ", style="cyan")
-    line.append(f"{trial.stage or 'Start'} {describe_seconds(trial.seconds)} ", style="bold")
+    line.append(f"{trial.doing or 'Start'} {describe_seconds(trial.seconds)} ", style="bold")
     line.append(describe_parameters(trial.parameters), style="dim")
     return line
 

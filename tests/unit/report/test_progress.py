@@ -23,7 +23,7 @@ def test_confirmations_are_expected_on_top_of_the_search() -> None:
 
 def test_a_running_trial_shows_its_stage_and_its_seconds() -> None:
     running = the_progress([a_finished_trial(0), a_trial(1)], running={1: Stage.SERVE}).running
-    assert [(t.name, t.stage, t.seconds) for t in running] == [("tune-1", Stage.SERVE, 10.0)]
+    assert [(t.name, t.doing, t.seconds) for t in running] == [("tune-1", Stage.SERVE, 10.0)]
 
 
 def test_the_time_left_comes_from_the_mean_of_charged_trials() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientTimeout
 from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.rest import RESTResponse
 
 from deploytune.runtime.kube.errors import (
     ConflictError,
@@ -49,6 +50,8 @@ WriteGuard = Callable[[], bool]
 """Says whether this process may write now."""
 
 _PAGE = 500
+_WATCH_SECONDS = 60
+_WATCH_GRACE_SECONDS = 15
 _PLAIN = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
@@ -57,6 +60,7 @@ _JSON_PATCH = "application/json-patch+json"
 _METHODS = {
     "get": "GET",
     "list": "GET",
+    "watch": "GET",
     "create": "POST",
     "update": "PUT",
     "patch": "PATCH",
@@ -84,6 +88,14 @@ class Deletion:
         if self.grace_seconds is not None:
             options["gracePeriodSeconds"] = self.grace_seconds
         return options
+
+
+@dataclass(frozen=True)
+class Listed:
+    """All objects of one moment, and the version from which a watch goes on."""
+
+    items: list[Json]
+    version: str
 
 
 @dataclass(frozen=True)
@@ -167,19 +179,63 @@ class ApiServer:
         fields: str = "",
         page: int = _PAGE,
     ) -> list[Json]:
-        """Return all objects that the selectors match, page by page, of one moment.
+        """Return all objects that the selectors match, page by page, of one moment."""
+        return (
+            await self.listed(resource, namespace, labels=labels, fields=fields, page=page)
+        ).items
+
+    async def listed(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        page: int = _PAGE,
+    ) -> Listed:
+        """Return all objects that the selectors match, and their version.
 
         When the pages outlive what the server keeps, the list is made again, in one piece.
         """
-        query: dict[str, str | int] = {"limit": page}
-        query |= {"labelSelector": labels} if labels else {}
-        query |= {"fieldSelector": fields} if fields else {}
+        query: dict[str, str | int] = {"limit": page, **_selectors(labels, fields)}
         call = _Call("list", resource.path(namespace), query)
         try:
             return await self._pages(call)
         except ExpiredError:
             del query["limit"]
             return await self._pages(call)
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        version: str,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Json]:
+        """Yield what happens after a version, each `type` and `object`; the server ends it.
+
+        Raises:
+            ExpiredError: the version is no longer kept.
+            UnavailableError: there is no answer, or no more of it.
+        """
+        query: dict[str, str | int] = {"watch": "true", "allowWatchBookmarks": "true"}
+        query |= {"resourceVersion": version, "timeoutSeconds": _WATCH_SECONDS}
+        call = _Call("watch", resource.path(namespace), query | _selectors(labels, fields))
+        connect = self._patience.connect_seconds
+        silence = _WATCH_SECONDS + _WATCH_GRACE_SECONDS
+        response = await self._open(call, ClientTimeout(sock_connect=connect, sock_read=silence))
+        rest = b""
+        try:
+            async for chunk in response.response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield _event_in(line)
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
+            raise UnavailableError(_no_answer(call, error)) from error
+        finally:
+            response.response.close()
 
     async def create(self, resource: Resource, namespace: str | None, body: Json) -> Json:
         """Create an object and return it as the server has it.
@@ -250,7 +306,7 @@ class ApiServer:
         content = await self._send(_Call("get", PODS.path(namespace, pod, "log"), query))
         return content.decode(errors="replace")
 
-    async def _pages(self, call: _Call) -> list[Json]:
+    async def _pages(self, call: _Call) -> Listed:
         items: list[Json] = []
         query = dict(call.query or {})
         while True:
@@ -258,7 +314,7 @@ class ApiServer:
             items += answer["items"]
             token = answer["metadata"].get("continue")
             if not token:
-                return items
+                return Listed(items, str(answer["metadata"].get("resourceVersion", "")))
             query["continue"] = token
 
     async def _json(self, call: _Call) -> Json:
@@ -285,31 +341,57 @@ class ApiServer:
             await asyncio.sleep(pause)
 
     async def _request(self, call: _Call) -> bytes:
+        patience = self._patience
+        limits = ClientTimeout(total=patience.call_seconds, sock_connect=patience.connect_seconds)
+        response = await self._open(call, limits)
+        try:
+            content: bytes = await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
+            raise UnavailableError(_no_answer(call, error)) from error
+        return content
+
+    async def _open(self, call: _Call, limits: ClientTimeout) -> RESTResponse:
+        """Return an answer of which the head is there, and says that all is well."""
         headers = {**self._client.default_headers, "Accept": call.accept}
         headers["Content-Type"] = call.content_type
         try:
             await self._client.update_params_for_auth(
                 headers, [], ["BearerToken"], call.path, call.verb, None
             )
-            response = await self._client.rest_client.request(
-                _METHODS[call.verb], self._url(call), headers, call.body, None, self._time_out()
+            response: RESTResponse = await self._client.rest_client.request(
+                _METHODS[call.verb], self._url(call), headers, call.body, None, limits
             )
-            content: bytes = await response.read()
+            failed = response.status >= HTTPStatus.MULTIPLE_CHOICES
+            content = await response.read() if failed else b""
         except (ClientError, TimeoutError, OSError) as error:
             self._observe(call.verb, None)
             raise UnavailableError(_no_answer(call, error)) from error
         self._observe(call.verb, response.status)
-        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+        if failed:
             raise error_of(response.status, response.headers, content)
-        return content
+        return response
 
     def _url(self, call: _Call) -> str:
         query = f"?{urlencode(call.query)}" if call.query else ""
         return f"{self._client.configuration.host}{call.path}{query}"
 
-    def _time_out(self) -> ClientTimeout:
-        patience = self._patience
-        return ClientTimeout(total=patience.call_seconds, sock_connect=patience.connect_seconds)
+
+def _selectors(labels: str, fields: str) -> dict[str, str | int]:
+    given = {"labelSelector": labels, "fieldSelector": fields}
+    return {name: selector for name, selector in given.items() if selector}
+
+
+def _event_in(line: bytes) -> Json:
+    """Return the event of a line.
+
+    Raises:
+        ClusterError: it is the server's word that the watch cannot go on.
+    """
+    event: Json = json.loads(line)
+    if event["type"] == "ERROR":
+        status = event["object"]
+        raise error_of(int(status.get("code") or 0), {}, json.dumps(status).encode())
+    return event
 
 
 def _as_yaml(document: Json) -> bytes:

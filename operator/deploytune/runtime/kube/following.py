@@ -1,0 +1,94 @@
+"""The objects of one kind, followed: listed once, then kept up to date by a watch.
+
+A watch that ends is begun again where it ended. Where the API server does not keep that version any
+more, or is away, the objects are listed anew, after pauses that grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from deploytune.runtime.kube.api_server import ApiServer, Json
+from deploytune.runtime.kube.errors import ExpiredError, UnavailableError
+from deploytune.runtime.kube.resources import Resource
+from deploytune.state.back_off import doubled_seconds
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Followed:
+    """The objects that two selectors match, as they were last heard of."""
+
+    def __init__(
+        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> None:
+        """Know nothing yet; `list` first, then `follow`."""
+        self._resource = resource
+        self._namespace = namespace
+        self._labels = labels
+        self._fields = fields
+        self._objects: dict[str, Json] = {}
+        self._version = ""
+        self.trouble: str | None = None
+        """Why nothing is heard at the moment, None while something is."""
+
+    def objects(self) -> Iterable[Json]:
+        """Return them."""
+        return tuple(self._objects.values())
+
+    async def list(self, api: ApiServer) -> None:
+        """Look at all of them.
+
+        Raises:
+            ClusterError: the API server refuses it, or gives no answer.
+        """
+        listed = await api.listed(
+            self._resource, self._namespace, labels=self._labels, fields=self._fields
+        )
+        self._objects = {each["metadata"]["uid"]: each for each in listed.items}
+        self._version = listed.version
+        self.trouble = None
+
+    async def follow(self, api: ApiServer, changed: Callable[[], None]) -> None:
+        """Hear of them for ever, and say so each time.
+
+        Raises:
+            RefusedError: they may not be watched, or not be listed any more.
+        """
+        failures = 0
+        while True:
+            try:
+                if failures or not self._version:
+                    await self.list(api)
+                    changed()
+                async for event in self._events(api):
+                    failures, self.trouble = 0, None
+                    self._hear(event)
+                    changed()
+                failures = 0
+            except ExpiredError:
+                self._version = ""
+            except UnavailableError as error:
+                failures, self.trouble = failures + 1, str(error)
+                changed()
+                pause = doubled_seconds(_FIRST_PAUSE_SECONDS, failures, _LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(pause)
+
+    def _events(self, api: ApiServer) -> AsyncIterator[Json]:
+        return api.watch(
+            self._resource,
+            self._namespace,
+            self._version,
+            labels=self._labels,
+            fields=self._fields,
+        )
+
+    def _hear(self, event: Json) -> None:
+        metadata = event["object"]["metadata"]
+        self._version = metadata["resourceVersion"]
+        if event["type"] == "DELETED":
+            self._objects.pop(metadata["uid"], None)
+        elif event["type"] != "BOOKMARK":
+            self._objects[metadata["uid"]] = event["object"]

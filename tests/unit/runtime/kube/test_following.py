@@ -1,0 +1,80 @@
+"""Following objects through watches that end, expire and fail, on a server that is played."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from played_api_server import Answer, play
+
+from deploytune.runtime.kube.errors import RefusedError
+from deploytune.runtime.kube.following import Followed
+from deploytune.runtime.kube.resources import PODS
+
+FORBIDDEN = Answer(403, '{"message": "pods is forbidden"}')
+
+
+def a_pod(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"uid": name, "resourceVersion": str(version)}}
+
+
+def a_list(version: int, *names: str) -> Answer:
+    items = [a_pod(name, version) for name in names]
+    return Answer(body=json.dumps({"items": items, "metadata": {"resourceVersion": str(version)}}))
+
+
+def told(*events: tuple[str, Any]) -> Answer:
+    lines = [json.dumps({"type": kind, "object": about}) for kind, about in events]
+    return Answer(body="".join(f"{line}\n" for line in lines))
+
+
+async def followed_until_refused(*answers: Answer) -> tuple[list[list[str]], Sequence[Any]]:
+    """Follow until the last of the answers, a refusal; return what was there at each change."""
+    seen: list[list[str]] = []
+    async with play(*answers, FORBIDDEN) as server:
+        pods = Followed(PODS, "ns", labels="a=b")
+        await pods.list(server.api)
+        with pytest.raises(RefusedError):
+            await asyncio.wait_for(pods.follow(server.api, lambda: seen.append(names(pods))), 20)
+        return seen, server.requests
+
+
+def names(pods: Followed) -> list[str]:
+    return sorted(each["metadata"]["uid"] for each in pods.objects())
+
+
+async def test_what_comes_changes_and_goes_is_heard() -> None:
+    seen, requests = await followed_until_refused(
+        a_list(1, "a"),
+        told(("ADDED", a_pod("b", 2)), ("MODIFIED", a_pod("b", 3)), ("DELETED", a_pod("a", 4))),
+        told(("BOOKMARK", {"metadata": {"resourceVersion": "7"}})),
+    )
+    assert [["a", "b"], ["a", "b"], ["b"], ["b"]] == seen
+    asked = [query.get("resourceVersion") for _, _, query, _ in requests]
+    assert [None, "1", "4", "7"] == asked, "a watch goes on where the last one ended"
+    assert {"a=b"} == {query["labelSelector"] for _, _, query, _ in requests}
+
+
+async def test_a_version_that_is_not_kept_makes_it_list_anew() -> None:
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    seen, requests = await followed_until_refused(
+        a_list(1, "a"), told(("ERROR", gone)), a_list(9, "b"), told(("ADDED", a_pod("c", 10)))
+    )
+    assert [["b"], ["b", "c"]] == seen
+    assert "9" == requests[3][2]["resourceVersion"]
+
+
+async def test_a_server_that_is_away_is_asked_again_and_meanwhile_that_is_said() -> None:
+    async with play(
+        a_list(1, "a"), Answer(503), a_list(5, "a", "b"), Answer(body="<html>\n"), FORBIDDEN
+    ) as server:
+        pods = Followed(PODS, "ns")
+        await pods.list(server.api)
+        troubles: list[bool] = []
+        with pytest.raises(RefusedError):
+            await pods.follow(server.api, lambda: troubles.append(pods.trouble is not None))
+    assert [True, False, True] == troubles
+    assert ["a", "b"] == names(pods)
