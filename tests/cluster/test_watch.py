@@ -205,6 +205,7 @@ def test_without_a_right_to_look_at_pods_the_records_are_enough(
 )
 def test_watches_that_end_again_and_again_are_begun_anew(
     cluster: Access,
+    namespace: Namespace,
     kubectl: Kubectl,
     ask: Ask,
     tmp_path: Path,
@@ -213,7 +214,8 @@ def test_watches_that_end_again_and_again_are_begun_anew(
 ) -> None:
     kubectl.apply(a_document(max_trials=6, memory_max=None))
     ending = Ending(refusal)
-    with meddled_with(cluster, tmp_path, ending) as access:
+    viewer = somebody(cluster, namespace, tmp_path, *VIEW_PERMISSIONS, *PODS)
+    with meddled_with(viewer, tmp_path, ending) as access:
         assert ExitCode.ANSWER == ask("watch", access=access)
     printed = capsys.readouterr().out
     assert 7 == printed.count(" Feasible ")
