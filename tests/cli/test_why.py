@@ -13,6 +13,7 @@ from builders import a_finished_trial, a_trial, a_tuning
 
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
+from deploytune.contract.outcomes import OutcomeKind
 from deploytune.runtime.local.state_directory import StateDirectory
 
 OneLine = Callable[..., str]
@@ -174,12 +175,12 @@ def test_an_installation_for_one_machine_says_what_a_cluster_needs(
     )
 
 
-def a_dump(path: Path, *names: str) -> Path:
+def a_dump(path: Path, *names: str, outcome: OutcomeKind = OutcomeKind.FEASIBLE) -> Path:
     """Write what kubectl does of tunings, each with a finished trial."""
     items: list[dict[str, Any]] = []
     for name in names:
         tuning = a_tuning().model_dump(mode="json", by_alias=True, exclude_none=True)
-        trial = a_finished_trial(0, name=name).model_dump(
+        trial = a_finished_trial(0, outcome, name=name).model_dump(
             mode="json", by_alias=True, exclude_none=True
         )
         owner = {"uid": f"of-{name}", "controller": True}
@@ -216,3 +217,32 @@ def test_a_file_that_kubectl_did_not_write_is_one_line(
     (tmp_path / "dump.yaml").write_text(text)
     rule = "must be a file that kubectl wrote with -o yaml or -o json, got 'dump.yaml'"
     assert refusal("tune-0", "--dump", "dump.yaml").endswith(rule)
+
+
+def test_a_crash_of_a_run_comes_with_its_rule_and_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = tmp_path / "crashing.py"
+    program.write_text("print('\\x1b[31mit is \\x07broken\\x1b[0m')\nraise SystemExit(7)\n")
+    document = a_tuning(max_trials=1).model_dump(mode="json", by_alias=True, exclude_none=True)
+    (tmp_path / "tuning.yaml").write_text(yaml.safe_dump(document))
+    command = f"{sys.executable} {program}"
+    assert ExitCode.NOTHING_FEASIBLE == main(["run", "tuning.yaml", "--trial-command", command])
+    capsys.readouterr()
+    assert ExitCode.ANSWER == main(["why", "tune-0"])
+    printed = capsys.readouterr().out
+    assert "Decided by the rule AnythingElse: no other rule explains its end" in printed
+    log = Path(".deploytune", "tune", "attempts", "tune-0-0", "log")
+    assert printed.endswith(f"The end of its log ({log})\n  it is  broken\n")
+    log.unlink()
+    assert ExitCode.ANSWER == main(["why", "tune-0"])
+    assert "  None: it cannot be read: No such file" in capsys.readouterr().out
+
+
+def test_a_dump_says_that_it_holds_no_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = a_dump(tmp_path / "dump.yaml", "tune", outcome=OutcomeKind.CRASHED)
+    assert ExitCode.ANSWER == main(["why", "tune-0", "--dump", str(dump)])
+    assert "  None: a dump of kubectl holds no logs; ask the cluster.\n" in capsys.readouterr().out

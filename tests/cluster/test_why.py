@@ -14,6 +14,7 @@ from clusters.access import Access
 from clusters.namespaces import Namespace
 from kube_builders import POOL, a_cluster_tuning, created
 
+from deploytune.api.trial import AttemptRecord, TuningTrial
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
@@ -21,6 +22,7 @@ from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.runtime.kube.connection import connect
 from deploytune.runtime.kube.objects import build_status, build_trial
 from deploytune.runtime.kube.resources import TRIALS
+from deploytune.state.ending_rules import EndingRule
 
 Ask = Callable[..., int]
 
@@ -41,15 +43,15 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 def recorded(cluster: Access, namespace: Namespace) -> Namespace:
     """A namespace with a tuning and its trial 3, which has ended."""
     tuning = created(namespace.kubectl, a_cluster_tuning())
-    asyncio.run(put_on_record(cluster, tuning))
-    return namespace
-
-
-async def put_on_record(cluster: Access, tuning: DeploymentTuning) -> None:
-    """Put a finished trial of a tuning on record, as the operator does."""
     trial = a_finished_trial(
         3, OutcomeKind.INFEASIBLE, cause=Cause.LIMIT_MISSED, memory=250.0, pool=POOL
     )
+    asyncio.run(put_on_record(cluster, tuning, trial))
+    return namespace
+
+
+async def put_on_record(cluster: Access, tuning: DeploymentTuning, trial: TuningTrial) -> None:
+    """Put a finished trial of a tuning on record, as the operator does."""
     async with connect(cluster.kubeconfig, cluster.context) as api:
         namespace = tuning.metadata.namespace
         written = await api.create(TRIALS, namespace, build_trial(trial, tuning))
@@ -126,3 +128,31 @@ def test_whoever_may_not_read_it_is_told_so_in_one_line(
     nobody = cluster.as_service_account(recorded.name, "default", tmp_path)
     assert ExitCode.BAD_INPUT == ask(nobody, "tune-3", "--namespace", recorded.name)
     assert 'cannot get resource "deploymenttunings"' in only_line(capsys)
+
+
+def test_the_log_of_a_pod_that_is_gone_is_said_to_be_gone_with_it(
+    cluster: Access, namespace: Namespace, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuning = created(namespace.kubectl, a_cluster_tuning())
+    asyncio.run(put_on_record(cluster, tuning, a_lost_trial(4)))
+    assert ExitCode.ANSWER == ask(cluster, "tune-4", "--namespace", namespace.name)
+    printed = capsys.readouterr().out
+    assert "Decided by the rule UnknownKill: it was killed with SIGKILL by nobody" in printed
+    assert printed.endswith(
+        "The end of its log (Pod tune-4-1)\n  None: the Pod is gone, and its log with it.\n"
+    )
+
+
+def a_lost_trial(index: int) -> TuningTrial:
+    """A trial that crashed in its second Pod, which is not there any more."""
+    trial = a_finished_trial(
+        index, OutcomeKind.CRASHED, cause=Cause.ERROR, throughput=None, memory=None, pool=POOL
+    )
+    record = AttemptRecord(
+        attempt=1,
+        outcome=OutcomeKind.CRASHED,
+        cause=Cause.ERROR,
+        rule=EndingRule.UNKNOWN_KILL,
+        pod=f"{trial.metadata.name}-1",
+    )
+    return trial.model_copy(update={"status": trial.status.replace(attempts=(record,))})

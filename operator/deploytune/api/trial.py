@@ -90,6 +90,9 @@ class AttemptRecord(ContractModel):
     attempt: Index = Field(description="number of the attempt in its trial, from 0")
     outcome: OutcomeKind = Field(description="how it ended")
     cause: Cause | None = Field(default=None, description="why, where the outcome does not say it")
+    rule: Text | None = Field(
+        default=None, description="name of the rule that made an outcome of its end"
+    )
     message: Text = Field(default="", description="what went wrong, in a line")
     seconds: SpentSeconds = Field(
         default=0.0, description="how long it ran; of a Pod, from its node to its end"

@@ -1,8 +1,8 @@
 """Why a trial was proposed and how it ended, as a short text.
 
-Everything in it comes from the record: the trial, and the tuning for its objective and its limits.
-Texts that others wrote, such as a trial's message, are put on one line, without what a terminal
-would obey.
+Everything in it comes from the record: the trial, and the tuning for its objective and its limits;
+and the end of its log, if it failed. Texts that others wrote, such as a trial's message, are put on
+one line, without what a terminal would obey.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from deploytune.api.trial import (
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.report.log_tails import LogTail
 from deploytune.report.reasons import describe_reasons
 from deploytune.report.wording import (
     counted,
@@ -28,6 +29,7 @@ from deploytune.report.wording import (
     describe_seconds,
     describe_value,
 )
+from deploytune.state.ending_rules import sentence_of
 
 _STAGES = {
     "Exploring": "looking for what runs and keeps the limits",
@@ -39,8 +41,10 @@ _MOST_NAMES = 8
 _MOST_ATTEMPTS = 5
 
 
-def explain_trial(tuning: DeploymentTuning, trial: TuningTrial) -> tuple[str, ...]:
-    """Return the lines that say why a trial was proposed, and how it ended."""
+def explain_trial(
+    tuning: DeploymentTuning, trial: TuningTrial, log: LogTail | None = None
+) -> tuple[str, ...]:
+    """Return the lines that say why a trial was proposed, how it ended, and its log's end."""
     lines = (
         *_what_it_is(trial),
         "",
@@ -49,6 +53,7 @@ def explain_trial(tuning: DeploymentTuning, trial: TuningTrial) -> tuple[str, ..
         "",
         "How it ended" if trial.is_finished else "Not ended yet",
         *_indented(_how_ended(tuning, trial)),
+        *_end_of_log(log),
     )
     return tuple(_printable(line) for line in lines)
 
@@ -87,12 +92,32 @@ def _how_ended(tuning: DeploymentTuning, trial: TuningTrial) -> Iterator[str]:
         yield f"{_verdict(status.outcome, status.cause)}{stage} after {seconds}."
         if status.message:
             yield f"Message: {status.message}"
+        yield from _deciding_rule(status.attempts[-1:])
         yield from _devices(status.attempts[-1:])
         yield from _figures(tuning, status)
         earlier = status.attempts[:-1]
     elif not earlier:
         yield "No attempt has ended."
     yield from _attempts(earlier)
+    if status.outcome is None:
+        yield from _deciding_rule(earlier[-1:])
+
+
+def _deciding_rule(last: Sequence[AttemptRecord]) -> Iterator[str]:
+    """Yield which rule made an outcome of the end of the last attempt, if it is a failure."""
+    for attempt in last:
+        if attempt.rule is None or attempt.outcome is OutcomeKind.FEASIBLE:
+            continue
+        sentence = sentence_of(attempt.rule)
+        yield f"Decided by the rule {attempt.rule}{'' if sentence is None else f': {sentence}'}."
+
+
+def _end_of_log(log: LogTail | None) -> Iterator[str]:
+    if log is None:
+        return
+    yield ""
+    yield f"The end of its log ({log.place})"
+    yield from _indented(iter(log.lines or (f"None: {log.why_none}.",)))
 
 
 def _devices(last: Sequence[AttemptRecord]) -> Iterator[str]:

@@ -1,23 +1,6 @@
 """How an attempt ended: an ordered chain of small rules, the first that hits wins.
 
-    shared devices      of the node, which its pool does not allow: nothing measured there counts
-    out of memory       of any process of the attempt, even with exit code 0 and a report
-    a broken message    with exit code 0 and undisturbed: what claims to be a report is none, or
-                        another attempt's
-    its device again    missed by a report before the trial began, as before on the same node
-    a report            with exit code 0, or complete when we ended the attempt
-    ended by us         on request, or because the run was lost
-    a disruption        of the cluster: evicted, preempted, refused, deleted by others, lost
-    a setting           that the cluster cannot give, until the attempt's deadline
-    the run deadline    behind the trial's own watchdog
-    its own disk        more ephemeral storage than its limit
-    its device          not given to the container: infrastructure the first time on a node, then
-                        for somebody to mend
-    its command         cannot be started
-    our exit codes      when no report was possible; 126 and 127: the command cannot be run
-    a signal            SIGKILL by nobody we know is infrastructure the first time, a crash then
-    exit code 0         without a report
-    anything else       a crash
+`ending_rules.py` has their order, and what each says.
 
 A report is believed as far as it agrees with itself: whoever claims to be feasible shows every
 limited metric and the objective, and misses no limit.
@@ -27,7 +10,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploytune.api.trial import AttemptRecord
 from deploytune.contract.codec import decode_message
@@ -38,6 +21,7 @@ from deploytune.contract.metrics import METRICS, split_metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Breadcrumb, TrialReport
 from deploytune.contract.stages import Stage
+from deploytune.state.ending_rules import EndingRule
 from deploytune.state.world import EndedBy, Ending
 
 _SIGNAL_OFFSET = 128
@@ -64,13 +48,17 @@ class AttemptIdentity:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an attempt ended; `report` is there when the trial's own words were taken."""
+    """How an attempt ended; `report` is there when the trial's own words were taken.
+
+    `rule` is the one that decided it.
+    """
 
     outcome: OutcomeKind
     cause: Cause | None = None
     message: str = ""
     stage: Stage | None = None
     report: TrialReport | None = None
+    rule: EndingRule = EndingRule.ANYTHING_ELSE
 
 
 def classify(
@@ -78,11 +66,8 @@ def classify(
 ) -> Verdict:
     """Return the verdict on an attempt that ended after the `earlier` ones of its trial."""
     evidence = _gather(identity, ending, earlier)
-    for rule in _CHAIN:
-        verdict = rule(evidence)
-        if verdict is not None:
-            return verdict
-    return _verdict(evidence, OutcomeKind.CRASHED, Cause.ERROR, _exit_text(ending.exit_code))
+    found = ((rule, verdict_of(evidence)) for rule, verdict_of in _CHAIN)
+    return next(replace(verdict, rule=rule) for rule, verdict in found if verdict is not None)
 
 
 @dataclass(frozen=True)
@@ -327,24 +312,30 @@ def _silent(evidence: _Evidence) -> Verdict | None:
     return _verdict(evidence, OutcomeKind.INVALID, Cause.BROKEN_REPORT, message)
 
 
-_CHAIN: tuple[Callable[[_Evidence], Verdict | None], ...] = (
-    _on_shared_devices,
-    _out_of_memory,
-    _broken_message,
-    _missing_its_device_again,
-    _reported,
-    _ended_by_us,
-    _disrupted,
-    _set_wrongly,
-    _past_run_deadline,
-    _out_of_its_disk,
-    _without_its_device,
-    _without_its_command,
-    _exit_code_of_ours,
-    _cannot_run,
-    _politely_ended,
-    _killed_by_nobody_known,
-    _silent,
+def _crashed(evidence: _Evidence) -> Verdict:
+    message = _exit_text(evidence.ending.exit_code)
+    return _verdict(evidence, OutcomeKind.CRASHED, Cause.ERROR, message)
+
+
+_CHAIN: tuple[tuple[EndingRule, Callable[[_Evidence], Verdict | None]], ...] = (
+    (EndingRule.SHARED_DEVICES, _on_shared_devices),
+    (EndingRule.OUT_OF_MEMORY, _out_of_memory),
+    (EndingRule.BROKEN_MESSAGE, _broken_message),
+    (EndingRule.DEVICE_MISSED_AGAIN, _missing_its_device_again),
+    (EndingRule.REPORT, _reported),
+    (EndingRule.ENDED_BY_US, _ended_by_us),
+    (EndingRule.DISRUPTION, _disrupted),
+    (EndingRule.SETTING, _set_wrongly),
+    (EndingRule.RUN_DEADLINE, _past_run_deadline),
+    (EndingRule.OWN_DISK, _out_of_its_disk),
+    (EndingRule.DEVICE, _without_its_device),
+    (EndingRule.COMMAND, _without_its_command),
+    (EndingRule.EXIT_CODE_OF_OURS, _exit_code_of_ours),
+    (EndingRule.CANNOT_RUN, _cannot_run),
+    (EndingRule.POLITE_SIGNAL, _politely_ended),
+    (EndingRule.UNKNOWN_KILL, _killed_by_nobody_known),
+    (EndingRule.NO_REPORT, _silent),
+    (EndingRule.ANYTHING_ELSE, _crashed),
 )
 
 

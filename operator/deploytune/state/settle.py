@@ -108,6 +108,7 @@ def _attempt_record(verdict: Verdict, attempt: Attempt, accelerators: int) -> At
         attempt=attempt.attempt,
         outcome=verdict.outcome,
         cause=verdict.cause,
+        rule=verdict.rule,
         message=verdict.message,
         seconds=attempt.ending.seconds,
         accelerator_seconds=attempt.ending.seconds * accelerators,

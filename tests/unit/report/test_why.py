@@ -11,6 +11,7 @@ from deploytune.api.trial import AttemptRecord, NodeDevices, Purpose, TuningTria
 from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.stages import Stage
+from deploytune.report.log_tails import LogTail
 from deploytune.report.why import explain_trial
 
 
@@ -209,3 +210,33 @@ def test_texts_of_others_cannot_steer_the_terminal_or_pretend_to_be_lines() -> N
     assert all(line.isprintable() for line in lines)
     assert 1 == lines.count("How it ended")
     assert "  a b:  c" in lines
+
+
+def test_a_failure_names_the_rule_that_decided_it() -> None:
+    record = an_attempt_record(0, outcome=OutcomeKind.CRASHED, cause=None, rule="UnknownKill")
+    crashed = a_finished_trial(outcome=OutcomeKind.CRASHED)
+    text = told(ended(crashed, attempts=(record,)))
+    assert "  Decided by the rule UnknownKill: it was killed with SIGKILL by nobody we know" in text
+
+
+def test_a_rule_of_another_version_is_named_and_one_that_is_not_on_record_is_not() -> None:
+    known, unknown = (an_attempt_record(0, rule=rule) for rule in ("Tomorrow", None))
+    assert "Decided by the rule Tomorrow." in told(ended(a_trial(), attempts=(known,)))
+    assert "rule" not in told(ended(a_trial(), attempts=(unknown,))).partition("ended yet")[2]
+
+
+def test_what_worked_is_decided_by_its_report_and_needs_no_rule() -> None:
+    record = an_attempt_record(0, outcome=OutcomeKind.FEASIBLE, rule="Report")
+    assert "Decided" not in told(ended(a_finished_trial(), attempts=(record,)))
+
+
+def test_the_end_of_the_log_comes_last_and_cannot_steer_the_terminal() -> None:
+    lines = explain_trial(a_tuning(), a_trial(), LogTail("Pod tune-0-0", ("one", "two\x1b")))
+    assert ("", "The end of its log (Pod tune-0-0)", "  one", "  two ") == lines[-4:]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_why_there_is_no_log_is_said() -> None:
+    log = LogTail("Pod tune-0-0", why_none="the Pod is gone, and its log with it")
+    lines = explain_trial(a_tuning(), a_trial(), log)
+    assert lines[-1] == "  None: the Pod is gone, and its log with it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import MEMORY, NAME, OBJECTIVE, a_breadcrumb, a_report, an_ending
@@ -14,6 +15,7 @@ from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.report import Measurement, TrialReport
 from deploytune.contract.stages import Stage
 from deploytune.state.classify import AttemptIdentity, classify
+from deploytune.state.ending_rules import EndingRule, sentence_of
 from deploytune.state.world import EndedBy, Ending
 
 FEASIBLE, INFEASIBLE, CRASHED = OutcomeKind.FEASIBLE, OutcomeKind.INFEASIBLE, OutcomeKind.CRASHED
@@ -340,3 +342,41 @@ def test_messages_fit_the_record_whatever_the_trial_says() -> None:
         classify(identity, an_ending(exit_code=None, detail="d" * 5000)),
     ):
         assert len(verdict.message) <= 1024
+
+
+RULES_BY_CASE: dict[EndingRule, tuple[Ending, dict[str, Any]]] = {
+    EndingRule.SHARED_DEVICES: (an_ending(a_report()), {"not_exclusive": "they are shared"}),
+    EndingRule.OUT_OF_MEMORY: (an_ending(a_report(), out_of_memory=True), {}),
+    EndingRule.BROKEN_MESSAGE: (an_ending(HOSTILE), {}),
+    EndingRule.DEVICE_MISSED_AGAIN: (
+        an_ending(a_report(INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT, stage=Stage.LOAD)),
+        {},
+    ),
+    EndingRule.REPORT: (an_ending(a_report()), {}),
+    EndingRule.ENDED_BY_US: (an_ending(exit_code=-15, ended_by=EndedBy.REQUEST), {}),
+    EndingRule.DISRUPTION: (an_ending(ended_by=EndedBy.DISRUPTION), {}),
+    EndingRule.SETTING: (an_ending(ended_by=EndedBy.SETTING), {}),
+    EndingRule.RUN_DEADLINE: (an_ending(exit_code=-9, ended_by=EndedBy.RUN_DEADLINE), {}),
+    EndingRule.OWN_DISK: (an_ending(exit_code=137, ended_by=EndedBy.OWN_DISK), {}),
+    EndingRule.DEVICE: (an_ending(exit_code=128, ended_by=EndedBy.DEVICE), {}),
+    EndingRule.COMMAND: (an_ending(exit_code=128, ended_by=EndedBy.COMMAND), {}),
+    EndingRule.EXIT_CODE_OF_OURS: (an_ending(exit_code=64), {}),
+    EndingRule.CANNOT_RUN: (an_ending(exit_code=127), {}),
+    EndingRule.POLITE_SIGNAL: (an_ending(exit_code=143), {}),
+    EndingRule.UNKNOWN_KILL: (an_ending(exit_code=137), {}),
+    EndingRule.NO_REPORT: (an_ending(), {}),
+    EndingRule.ANYTHING_ELSE: (an_ending(exit_code=7), {}),
+}
+
+
+@pytest.mark.parametrize("rule", EndingRule)
+def test_every_rule_decides_some_ending_and_is_named_in_its_verdict(rule: EndingRule) -> None:
+    ending, identity = RULES_BY_CASE[rule]
+    missed = AttemptRecord(attempt=0, outcome=INFRASTRUCTURE, cause=Cause.HARDWARE_FAULT)
+    earlier = (missed,) if rule is EndingRule.DEVICE_MISSED_AGAIN else ()
+    assert rule is classify(replace(IDENTITY, **identity), ending, earlier).rule
+    assert sentence_of(rule.value) == rule.sentence
+
+
+def test_a_rule_that_another_version_has_has_no_sentence() -> None:
+    assert None is sentence_of("Tomorrow")

@@ -50,6 +50,7 @@ WriteGuard = Callable[[], bool]
 """Says whether this process may write now."""
 
 _PAGE = 500
+_MOST_LOG_BYTES = 2**18
 _WATCH_SECONDS = 60
 _WATCH_GRACE_SECONDS = 15
 _PLAIN = "application/json"
@@ -301,8 +302,9 @@ class ApiServer:
         await self._send(_Call("delete", path, None, deletion.to_options()))
 
     async def logs(self, namespace: str, pod: str, container: str, lines: int) -> str:
-        """Return the last lines that a container of a Pod has written."""
+        """Return the last lines that a container of a Pod has written, within bounds."""
         query: dict[str, str | int] = {"container": container, "tailLines": lines}
+        query["limitBytes"] = _MOST_LOG_BYTES
         content = await self._send(_Call("get", PODS.path(namespace, pod, "log"), query))
         return content.decode(errors="replace")
 

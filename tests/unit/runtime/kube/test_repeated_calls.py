@@ -86,7 +86,7 @@ async def test_logs_are_asked_for_by_their_last_lines() -> None:
         assert "one\ntwo\n" == await server.api.logs("ns", "one", "trial", 2)
     ((_, path, query, _),) = server.requests
     assert "/api/v1/namespaces/ns/pods/one/log" == path
-    assert {"container": "trial", "tailLines": "2"} == query
+    assert {"container": "trial", "tailLines": "2", "limitBytes": str(2**18)} == query
 
 
 async def test_what_is_no_json_is_no_answer() -> None:
