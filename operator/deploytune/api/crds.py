@@ -86,7 +86,7 @@ RESOURCES = (
         columns=(
             Column("Finished", _condition("Finished", "status")),
             Column("Succeeded", _condition("Succeeded", "status")),
-            Column("Reason", _condition("Finished", "reason")),
+            Column("Reason", _condition("Progressing", "reason")),
             Column("Trials", ".status.trials", "integer"),
             Column("Feasible", ".status.outcomes.Feasible", "integer"),
             Column("Best", ".status.best.trial"),

@@ -75,6 +75,17 @@ class NearestMiss(ContractModel):
     measured: Count = Field(default=0, description="trials that came to a measurement")
 
 
+class ClosedSubspace(ContractModel):
+    """A value that the strategy does not propose for a while, because trials with it failed."""
+
+    parameter: Text = Field(description="name of the parameter")
+    value: ScalarField = Field(description="the value that is not proposed")
+    failures: Count = Field(description="trials in a row that failed with it")
+    until_trials: Count = Field(
+        description="how many trials of the search have ended when it may be tried again"
+    )
+
+
 class WastedSeconds(ContractModel):
     """Seconds of trials that gave no feasible configuration, by what they ended as."""
 
@@ -117,6 +128,11 @@ class TuningStatus(ContractModel):
     best: Answer | None = Field(default=None, description="the answer so far")
     best_per_pool: tuple[PoolAnswer, ...] = Field(
         default=(), max_length=16, description="the best of each pool, where there are several"
+    )
+    closed_subspaces: tuple[ClosedSubspace, ...] = Field(
+        default=(),
+        max_length=64,
+        description="values that the strategy does not propose now; the preset Paper closes some",
     )
     nearest_miss: NearestMiss | None = Field(
         default=None, description="while nothing is feasible, the trial that came closest"

@@ -5,8 +5,11 @@ stands in a condition too, so nothing is lost with an event.
 
     Started, Suspended, Resumed         the course of the tuning
     PreflightWarns (Warning)            Pods will wait, as the cluster looks before the first one
+    Stopping                            its user has ended the search
+    SubspaceClosed, SubspaceOpened      what the strategy does not propose for a while
     FeasibleFound, NewBest              the answer so far
-    Confirming                          the search is over, the best is measured again
+    Refuted                             the best did not stand its confirmations
+    Exploring, Exploiting, Confirming   the search has entered another stage
     a reason of Degraded (Warning)      something is to be mended
     Recovered                           it was
     a terminal reason                   the end; a Warning without an answer, unless cancelled
@@ -19,8 +22,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deploytune.api.conditions import Condition, ConditionStatus, ConditionType, Reason
-from deploytune.api.tuning_status import Answer, TuningStatus
+from deploytune.api.tuning_status import Answer, ClosedSubspace, TuningStatus
+from deploytune.search.proposals import SearchStage
 from deploytune.state.plan import CONFIRMING
+
+_STAGES = {
+    SearchStage.EXPLORING: "the search looks for what runs and keeps the limits",
+    SearchStage.EXPLOITING: "the search looks for the best of what keeps the limits",
+    CONFIRMING: "the search is over; the best is measured again",
+}
 
 
 class EventReason(StrEnum):
@@ -31,7 +41,10 @@ class EventReason(StrEnum):
     RESUMED = "Resumed"
     FEASIBLE_FOUND = "FeasibleFound"
     NEW_BEST = "NewBest"
-    CONFIRMING = "Confirming"
+    STOPPING = "Stopping"
+    SUBSPACE_CLOSED = "SubspaceClosed"
+    SUBSPACE_OPENED = "SubspaceOpened"
+    REFUTED = "Refuted"
     RECOVERED = "Recovered"
 
 
@@ -71,6 +84,35 @@ def _suspended(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
         yield Event(EventReason.RESUMED, "trials run again")
 
 
+def _stopping(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
+    was, now = _is_stopping(before), _is_stopping(after)
+    if now and not was:
+        yield Event(EventReason.STOPPING, "nothing more is tried; the best so far is confirmed")
+
+
+def _closed(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
+    if _is_finished(after):
+        return
+    was = {(one.parameter, one.value): one for one in before.closed_subspaces}
+    now = {(one.parameter, one.value): one for one in after.closed_subspaces}
+    for key, closed in now.items():
+        if key not in was:
+            trials = f"{closed.failures} trials in a row with it failed"
+            until = f"not proposed until {closed.until_trials} trials have ended"
+            yield Event(EventReason.SUBSPACE_CLOSED, f"{_assigned(closed)} is {until}: {trials}")
+    for key, closed in was.items():
+        if key not in now:
+            yield Event(EventReason.SUBSPACE_OPENED, f"{_assigned(closed)} may be tried again")
+
+
+def _refuted(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
+    if before.best is None or before.search_stage != CONFIRMING:
+        return
+    if after.best is None or after.best.trial != before.best.trial:
+        message = f"{before.best.trial} did not stand its confirmations"
+        yield Event(EventReason.REFUTED, message)
+
+
 def _improved(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
     if after.best is None or (before.best is not None and before.best.trial == after.best.trial):
         return
@@ -78,9 +120,12 @@ def _improved(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
     yield Event(reason, _described(after.best))
 
 
-def _confirming(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
-    if after.search_stage == CONFIRMING and before.search_stage != CONFIRMING:
-        yield Event(EventReason.CONFIRMING, "the search is over; the best is measured again")
+def _entered_stage(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
+    """Yield the stage that the search is in now; that it begins with one is no change."""
+    is_first = before.search_stage is None and after.search_stage != CONFIRMING
+    if after.search_stage is None or after.search_stage == before.search_stage or is_first:
+        return
+    yield Event(after.search_stage, _STAGES.get(after.search_stage, "the search goes on so"))
 
 
 def _degraded(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
@@ -99,6 +144,15 @@ def _finished(before: TuningStatus, after: TuningStatus) -> Iterator[Event]:
         return
     is_as_asked = _holds(after, ConditionType.SUCCEEDED) or end.reason == Reason.CANCELLED
     yield Event(end.reason, end.message or "the tuning has ended", is_warning=not is_as_asked)
+
+
+def _is_stopping(status: TuningStatus) -> bool:
+    said = _true(status, ConditionType.PROGRESSING)
+    return said is not None and said.reason == Reason.STOPPING
+
+
+def _assigned(closed: ClosedSubspace) -> str:
+    return f"{closed.parameter}={closed.value}"
 
 
 def _described(answer: Answer) -> str:
@@ -130,8 +184,11 @@ _RULES: tuple[_Rule, ...] = (
     _started,
     _foreseen,
     _suspended,
+    _stopping,
+    _closed,
+    _refuted,
     _improved,
-    _confirming,
+    _entered_stage,
     _degraded,
     _finished,
 )

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.api.tuning import TuningSpec, TuningStatus, WastedSeconds
-from deploytune.api.tuning_status import PoolAnswer
+from deploytune.api.tuning_status import ClosedSubspace, PoolAnswer
 from deploytune.contract.outcomes import OutcomeKind
+from deploytune.search.closings import closed_values, closes_values
 from deploytune.search.problem import Problem
 from deploytune.state.answers import answer_of, baseline_answer, nearest_miss, pool_answer
 from deploytune.state.conditions import Course, conditions_of
 from deploytune.state.confirm import Candidate, standing_candidate
+from deploytune.state.history import knowledge_of
 from deploytune.state.preflight.forecasts import foreseen_text
 from deploytune.state.suspension import suspensions_over
 from deploytune.state.timestamps import to_timestamp
@@ -20,6 +22,7 @@ from deploytune.state.troubles import first_image
 from deploytune.state.world import WaitKind, World
 
 _MOST_CAUSES = 32
+_MOST_CLOSED = 64
 _SOON_SECONDS = 5.0
 
 
@@ -60,6 +63,7 @@ def status_of(
         baseline=baseline_answer(problem, _baseline(trials)),
         best=None if candidate is None else answer_of(problem, candidate),
         best_per_pool=_best_per_pool(problem, world.tuning.spec, trials),
+        closed_subspaces=() if course.is_finished else _closed(problem, trials),
         nearest_miss=nearest_miss(problem, finished) if candidate is None else None,
         feasible_left_at_most=course.feasible_left_at_most,
     )
@@ -78,6 +82,22 @@ def _best_per_pool(
         if candidate is not None:
             found.append(pool_answer(problem, pool.name, candidate))
     return tuple(found)
+
+
+def _closed(problem: Problem, trials: tuple[TuningTrial, ...]) -> tuple[ClosedSubspace, ...]:
+    """Return what the strategy closes now, as it finds itself from the trials on record."""
+    if not closes_values(problem.algorithm):
+        return ()
+    closed = closed_values(problem, knowledge_of(problem, trials))
+    return tuple(
+        ClosedSubspace(
+            parameter=one.parameter,
+            value=one.value,
+            failures=one.failures,
+            until_trials=one.until,
+        )
+        for one in closed[:_MOST_CLOSED]
+    )
 
 
 def _waits_for(world: World) -> str:

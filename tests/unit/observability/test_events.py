@@ -13,6 +13,7 @@ from deploytune.api.conditions import (
     set_condition,
 )
 from deploytune.api.tuning import Answer, Metadata, TuningStatus
+from deploytune.api.tuning_status import ClosedSubspace
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.observability.event_objects import event_object
 from deploytune.observability.events import Event, events_between
@@ -95,11 +96,56 @@ def test_new_figures_of_the_same_best_are_no_event() -> None:
     assert [] == reasons(before, after)
 
 
-def test_the_beginning_of_confirmation_is_told() -> None:
-    before = RUNNING.replace(search_stage="Exploiting")
+def test_each_stage_that_the_search_enters_is_told_but_not_its_first() -> None:
+    exploring, exploiting, confirming = (
+        RUNNING.replace(search_stage=stage) for stage in ("Exploring", "Exploiting", "Confirming")
+    )
 
-    assert ["Confirming"] == reasons(before, before.replace(search_stage="Confirming"))
-    assert [] == reasons(RUNNING, before)
+    assert [] == reasons(RUNNING, exploring)
+    assert ["Exploiting"] == reasons(exploring, exploiting)
+    assert ["Exploring"] == reasons(exploiting, exploring)
+    assert ["Confirming"] == reasons(exploiting, confirming)
+    assert ["Confirming"] == reasons(RUNNING, confirming)
+    assert [] == reasons(confirming, confirming.replace(search_stage=None))
+
+
+def test_a_search_that_is_stopped_is_told_once() -> None:
+    stopping = with_condition(
+        RUNNING, ConditionType.PROGRESSING, ConditionStatus.TRUE, Reason.STOPPING
+    )
+
+    assert ["Stopping"] == reasons(RUNNING, stopping)
+    assert [] == reasons(stopping, stopping.replace(trials=3))
+
+
+def test_a_value_that_is_closed_and_one_that_is_open_again_are_told_with_why() -> None:
+    fp8, fp16 = (
+        ClosedSubspace(parameter="precision", value=value, failures=3, until_trials=17)
+        for value in ("fp8", "fp16")
+    )
+    before = RUNNING.replace(closed_subspaces=(fp16,))
+
+    told = events_between(before, before.replace(closed_subspaces=(fp8,)))
+
+    assert (
+        Event(
+            "SubspaceClosed",
+            "precision=fp8 is not proposed until 17 trials have ended: "
+            "3 trials in a row with it failed",
+        ),
+        Event("SubspaceOpened", "precision=fp16 may be tried again"),
+    ) == told
+    over = ended(before.replace(closed_subspaces=()), Reason.BUDGET_EXHAUSTED, "True")
+    assert ["BudgetExhausted"] == reasons(before, over)
+
+
+def test_a_best_that_does_not_stand_its_confirmations_is_told() -> None:
+    before = with_best("tune-7").replace(search_stage="Confirming")
+    next_best = with_best("tune-3").replace(search_stage="Confirming")
+
+    assert ["Refuted", "NewBest"] == reasons(before, next_best)
+    assert ["Refuted"] == reasons(before, before.replace(best=None))
+    assert "tune-7 did not stand" in events_between(before, next_best)[0].message
 
 
 def test_suspension_and_its_end_are_told() -> None:
