@@ -120,6 +120,8 @@ def test_a_search_that_is_stopped_confirms_its_best_and_answers(
     tuning = until_finished(kubectl)
 
     assert ("True", "Stopped") == condition(kubectl, "Succeeded")
+    told = {event["reason"] for event in kubectl.items("events")}
+    assert {"Stopping", "Confirming", "Stopped"} <= told
     trials = trials_of(kubectl)
     ended = {"Infrastructure", "Feasible"}
     assert ended == {trial["status"]["outcome"] for trial in trials}
