@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from api_builders import a_cluster_document, edited, parsed
 from clusters.namespaces import Namespace
 from handover_builders import an_answered
 
+from deploytune.report.handover.bundles import bundle_of
 from deploytune.report.handover.deployments import deployment_of, job_of, service_of
 from deploytune.report.handover.serving_pods import Manifest, Served, served
 from deploytune.report.handover.winners import winner_of
+from deploytune.state.requests import build_request
 
 APPLY = ("apply", "--server-side", "--validate=strict", "--dry-run=server", "--filename=-")
 
@@ -52,6 +55,15 @@ def test_its_pods_are_guaranteed_and_may_be_made(namespace: Namespace) -> None:
     )
 
     assert "Guaranteed" == kept["status"]["qosClass"]
+
+
+def test_the_job_of_a_bundle_is_accepted_in_a_dry_run(namespace: Namespace) -> None:
+    winner = a_winner(namespace, None).winner
+    spec = winner.tuning.spec
+    trial = spec.trial.replace(image="registry.example.com/trial:1")
+    tuning = winner.tuning.model_copy(update={"spec": spec.replace(trial=trial)})
+    files = bundle_of(tuning, winner.trial, build_request(tuning, winner.trial, 0), None)
+    assert not warnings_of(namespace, yaml.safe_load(files["job.yaml"]))
 
 
 def warnings_of(namespace: Namespace, manifest: Manifest) -> str:

@@ -97,6 +97,7 @@ def test_it_is_probed_and_reached_where_it_listens() -> None:
     server = containers_of(deployment_of(a_winner(), 1))[-1]
     assert {"path": "/v2/health/ready", "port": "http"} == server["readinessProbe"]["httpGet"]
     assert {"path": "/v2/health/live", "port": "http"} == server["livenessProbe"]["httpGet"]
+    assert {"--http-address=0.0.0.0", "--grpc-address=0.0.0.0"} <= set(server["args"])
     startup = server["startupProbe"]
     assert 120 == startup["periodSeconds"] * startup["failureThreshold"]
     ports = {port["name"]: port["containerPort"] for port in server["ports"]}
