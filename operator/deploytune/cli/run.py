@@ -88,9 +88,7 @@ def _tune(
 
     write_answer(output, tuning, status, repository)
     report = _report(state, output)
-    return tell_answer(
-        tuning, status, console, None if repository is None else output, report
-    )
+    return tell_answer(tuning, status, console, None if repository is None else output, report)
 
 
 def _report(state: Path, output: Path) -> str:
