@@ -203,4 +203,6 @@ def _indented(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _printable(line: str) -> str:
+    if line.isprintable():
+        return line
     return "".join(letter if letter.isprintable() else " " for letter in line)

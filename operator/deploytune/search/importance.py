@@ -21,17 +21,16 @@ def importance_of_parameters(
     """
     from optuna import create_study
     from optuna.importance import PedAnovaImportanceEvaluator
-    from optuna.trial import create_trial
+    from optuna.trial import TrialState
 
-    from deploytune.search.strategies.optuna_bridge import distributions_of, quietly
+    from deploytune.search.strategies.optuna_bridge import distributions_of, frozen_trial, quietly
 
     distributions = distributions_of(space)
     with quietly():
         study = create_study(direction="minimize")
         for configuration, loss in zip(configurations, losses, strict=True):
-            params = space.normalised(configuration)
-            own = {name: distributions[name] for name in params}
-            study.add_trial(create_trial(params=params, distributions=own, value=loss))
+            parameters = space.normalised(configuration)
+            study.add_trial(frozen_trial(parameters, distributions, TrialState.COMPLETE, loss))
         found = PedAnovaImportanceEvaluator(target_quantile=share).evaluate(study)
     total = sum(found.values())
     return {name: one / total for name, one in found.items()} if total > 0 else {}

@@ -245,19 +245,7 @@ class _Told:
         self, parameters: Parameters, state: TrialState, value: float | None
     ) -> FrozenTrial:
         params = self._problem.space.normalised(parameters)
-        return _trial_class()(
-            number=-1,
-            trial_id=-1,
-            state=state,
-            value=value,
-            datetime_start=_SOME_TIME,
-            datetime_complete=_SOME_TIME if state.is_finished() else None,
-            params=params,
-            distributions={name: self._distributions[name] for name in params},
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-        )
+        return frozen_trial(params, self._distributions, state, value)
 
     def _constraints(self, trial: FinishedTrial) -> dict[str, float]:
         constraints = self._problem.constraints
@@ -265,6 +253,28 @@ class _Told:
         excesses = violation.excesses or (0.0,) * len(constraints)
         told = {str(place): excess for place, excess in enumerate(excesses)}
         return {**told, _OTHER_CONSTRAINT: violation.total - sum(violation.by_constraint)}
+
+
+def frozen_trial(
+    parameters: Parameters,
+    distributions: Mapping[str, BaseDistribution],
+    state: TrialState,
+    value: float | None,
+) -> FrozenTrial:
+    """Return a trial for a study to take over, its parameters as the space writes them."""
+    return _trial_class()(
+        number=-1,
+        trial_id=-1,
+        state=state,
+        value=value,
+        datetime_start=_SOME_TIME,
+        datetime_complete=_SOME_TIME if state.is_finished() else None,
+        params=dict(parameters),
+        distributions={name: distributions[name] for name in parameters},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
 
 
 @cache
