@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from api_builders import edited
+from builders import a_finished_trial
 from clusters.access import Access
 from clusters.kubectl import Kubectl
 from clusters.namespaces import Namespace
@@ -17,8 +19,13 @@ from clusters.nodes import ACCELERATOR, POOL_LABEL
 from clusters.waiting import eventually
 from operator_processes import a_document
 
+from deploytune.api.trial import AttemptRecord
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
+from deploytune.contract.outcomes import OutcomeKind
+from deploytune.runtime.kube.connection import connect
+from deploytune.runtime.kube.objects import build_status, build_trial, read_tuning
+from deploytune.runtime.kube.resources import TRIALS, TUNINGS
 
 Document = Mapping[str, Any]
 Validate = Callable[..., tuple[int, list[str]]]
@@ -58,7 +65,8 @@ def validate(
     def run(document: Document, *options: str, access: Access = cluster) -> tuple[int, list[str]]:
         (tmp_path / "tuning.yaml").write_text(yaml.safe_dump(document))
         where = ("--kubeconfig", str(access.kubeconfig), "--context", access.context)
-        place = () if "--namespace" in options else ("--namespace", namespace.name)
+        named = "--namespace" in options or "namespace" in document["metadata"]
+        place = () if named else ("--namespace", namespace.name)
         code = main(["validate", str(tmp_path / "tuning.yaml"), *where, *place, *options])
         printed = capsys.readouterr()
         return code, (printed.out + printed.err).splitlines()
@@ -93,10 +101,35 @@ def test_a_tuning_that_will_run_is_told_its_cost_and_its_nodes(
             "on top"
         ),
         "accelerator hours expected: unknown, no trial of it is on record here",
-        "pool gpus: 1 nodes have its labels",
+        "pool gpus: nodes with its labels: 1",
         ON_NO_NODE,
     ] == lines[-4:]
     assert [] == kubectl.items("pods"), "a Pod was created"
+
+
+def test_a_tuning_on_record_says_what_its_trials_took(
+    cluster: Access, namespace: Namespace, kubectl: Kubectl, validate: Validate
+) -> None:
+    kubectl.apply(a_tuning())
+    asyncio.run(put_on_record(cluster, namespace.name, accelerator_hours=0.1))
+    _, lines = validate(a_tuning())
+    assert "accelerator hours expected: 0.5, by the mean of the trial on record" in lines
+
+
+async def put_on_record(cluster: Access, namespace: str, accelerator_hours: float) -> None:
+    """Put a feasible trial of the tuning on record that has taken so long."""
+    seconds = accelerator_hours * 3600
+    trial = a_finished_trial(0, memory=100.0, pool="gpus")
+    record = AttemptRecord(
+        attempt=0, outcome=OutcomeKind.FEASIBLE, seconds=seconds, accelerator_seconds=seconds
+    )
+    status = trial.status.replace(attempts=(record,))
+    async with connect(cluster.kubeconfig, cluster.context) as api:
+        tuning = read_tuning(await api.get(TUNINGS, namespace, "tune"))
+        written = await api.create(TRIALS, namespace, build_trial(trial, tuning))
+        version = written["metadata"]["resourceVersion"]
+        metadata = trial.metadata.replace(resource_version=version)
+        await api.apply(TRIALS, namespace, build_status(metadata, status), "status")
 
 
 def test_everything_that_will_go_wrong_is_told_at_once(validate: Validate) -> None:
@@ -189,8 +222,13 @@ def test_trials_that_no_node_has_room_for_are_told(validate: Validate) -> None:
     ) in lines
 
 
-def test_a_namespace_that_is_not_there_is_told(validate: Validate) -> None:
-    code, lines = validate(a_tuning(), "--namespace", "nowhere")
+@pytest.mark.parametrize("by_file", [True, False], ids=["in the file", "by an option"])
+def test_a_namespace_that_is_not_there_is_told(
+    validate: Validate,
+    by_file: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    elsewhere = edited("metadata.namespace", "nowhere", a_tuning())
+    code, lines = validate(elsewhere) if by_file else validate(a_tuning(), "--namespace", "nowhere")
     assert ExitCode.BAD_INPUT == code
     said = 'fails: spec.nodePools[0]: its Pods are refused: namespaces "nowhere" not found'
     assert said in lines

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 async def preflight_in_cluster(options: argparse.Namespace, tuning: DeploymentTuning) -> ExitCode:
     """Print the bound on the cost and every finding; exit code 2 if something must fail.
 
+    The namespace is that of the command line, else of the file, else of the context.
+
     Raises:
         MachineError: there is no access to a cluster.
         ClusterError: the API server gives no answer.
@@ -30,7 +32,8 @@ async def preflight_in_cluster(options: argparse.Namespace, tuning: DeploymentTu
     from deploytune.state.preflight.costs import cost_of
     from deploytune.state.preflight.findings import Severity
 
-    async with asked_cluster(options) as (api, namespace):
+    async with asked_cluster(options) as (api, default_namespace):
+        namespace = options.namespace or tuning.metadata.namespace or default_namespace
         facts = await gather_facts(api, tuning, namespace, options.trial_image)
         recorded = await _on_record(api, namespace, tuning.metadata.name)
     findings = preflight(tuning, facts)
@@ -41,11 +44,11 @@ async def preflight_in_cluster(options: argparse.Namespace, tuning: DeploymentTu
 
 
 async def _on_record(api: ApiServer, namespace: str, name: str) -> Sequence[TuningTrial]:
-    """Return the trials of a tuning of this name, none where there is none or nobody may look."""
-    from deploytune.contract.errors import ClusterError
+    """Return the trials of a tuning of this name, none where none can be read."""
+    from deploytune.contract.errors import DeploytuneError
     from deploytune.runtime.kube.recorded import recorded_in_cluster
 
-    with suppress(ClusterError):
+    with suppress(DeploytuneError):
         return (await recorded_in_cluster(api, namespace, name)).trials
     return ()
 
@@ -55,7 +58,7 @@ def _told(facts: ClusterFacts, namespace: str, findings: Sequence[Finding]) -> I
 
     for pool, nodes in facts.nodes.items():
         if not isinstance(nodes, Unread):
-            yield f"pool {pool}: {len(nodes)} nodes have its labels"
+            yield f"pool {pool}: nodes with its labels: {len(nodes)}"
     yield from map(str, findings)
     if not findings:
         yield f"nothing was found that would go wrong in namespace {namespace}"

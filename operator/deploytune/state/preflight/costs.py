@@ -44,7 +44,8 @@ class Cost:
         if self.expected_hours is None:
             yield "accelerator hours expected: unknown, no trial of it is on record here"
         else:
-            known = f"by the mean of {self.known_trials} trials on record"
+            trials = "trial" if self.known_trials == 1 else f"{self.known_trials} trials"
+            known = f"by the mean of the {trials} on record"
             yield f"accelerator hours expected: {self.expected_hours:.1f}, {known}"
 
 

@@ -75,7 +75,7 @@ def test_the_mean_of_charged_trials_on_record_is_expected() -> None:
     assert cost.expected_hours == pytest.approx(23 * 0.2)
     assert cost.known_trials == 2
     assert list(cost.lines())[1] == (
-        "accelerator hours expected: 4.6, by the mean of 2 trials on record"
+        "accelerator hours expected: 4.6, by the mean of the 2 trials on record"
     )
 
 
