@@ -28,7 +28,8 @@ listen_for_signals(lambda number: os._exit(number))
 make = heeding_signals(lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
 make()
 print("listening", flush=True)
-signal.pause()
+while True:
+    signal.pause()
 """
 
 
