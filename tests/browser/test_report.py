@@ -138,7 +138,7 @@ def test_a_trial_says_why_it_was_tried_and_folds_again(browser: Browser, written
     browser.open(written())
     button = browser.driver.find_element(By.CSS_SELECTOR, ".trials tr[data-index='7'] button")
     browser.driver.execute_script("arguments[0].click()", button)
-    told = browser.ask("document.querySelector('.why pre').innerText")
+    told = browser.ask("document.querySelector('.why pre').textContent")
     assert "Why it was proposed" in told
     assert "tune-7: trial 7 of tune" in told
     browser.driver.execute_script("arguments[0].click()", button)

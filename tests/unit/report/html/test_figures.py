@@ -237,6 +237,13 @@ def test_the_budget_counts_every_attempt_by_what_it_ended_as() -> None:
     assert "75 % of the seconds of trials" in drawn(budget_by_ending(story)).summary
 
 
+@pytest.mark.parametrize("outcome", [kind for kind in OutcomeKind if kind.policy.told])
+def test_all_that_gave_nothing_feasible_is_waste(outcome: OutcomeKind) -> None:
+    trials = [a_finished_trial(0, seconds=30.0), a_finished_trial(1, outcome, seconds=10.0)]
+    expected = 0.0 if outcome is OutcomeKind.FEASIBLE else 0.25
+    assert expected == wasted_share(Story.of(recorded(a_tuning(confirmations=0), trials)))
+
+
 def test_confirmations_are_a_cost_of_their_own_and_no_waste() -> None:
     spent = spent_by_ending(a_story())
     assert (OutcomeKind.FEASIBLE, 3 * 40.0) == spent[CONFIRMED]
