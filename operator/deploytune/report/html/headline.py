@@ -19,8 +19,6 @@ from deploytune.report.wording import (
 )
 from deploytune.state.timestamps import from_timestamp
 
-NOT_FINISHED = "Not finished"
-
 
 @dataclass(frozen=True)
 class Headline:
@@ -28,6 +26,7 @@ class Headline:
 
     state: str
     sentence: str
+    is_final: bool
     trouble: str | None = None
 
 
@@ -36,10 +35,14 @@ def headline_of(story: Story) -> Headline:
     finished = _condition(story, ConditionType.FINISHED)
     trouble = why_stopped(story.status)
     if finished is not None and finished.status is ConditionStatus.TRUE:
-        return Headline(f"Finished: {finished.reason}", answer_sentence(story.status), trouble)
+        return Headline(
+            f"Finished: {finished.reason}", answer_sentence(story.status), True, trouble
+        )
     suspended = _condition(story, ConditionType.SUSPENDED)
     is_suspended = suspended is not None and suspended.status is ConditionStatus.TRUE
-    return Headline("Suspended" if is_suspended else NOT_FINISHED, _so_far(story), trouble)
+    if is_suspended:
+        return Headline("Suspended", f"The search is suspended: {_so_far(story)}", False, trouble)
+    return Headline("Not finished", f"The search goes on: {_so_far(story)}", False, trouble)
 
 
 def facts_of(story: Story) -> Iterator[tuple[str, str]]:
@@ -69,15 +72,12 @@ def _so_far(story: Story) -> str:
     told = f"{counted(len(story.ended), 'trial')} ended, {running} in flight"
     best = story.status.best
     if best is None:
-        return f"The search goes on: {told}; nothing feasible yet."
+        return f"{told}; nothing feasible yet."
     value = best.metrics.get(story.objective)
     figure = (
         "" if value is None else f", {story.objective} {describe_value(story.objective, value)}"
     )
-    return (
-        f"The search goes on: {told}. Best so far is {best.trial}{figure}: "
-        f"{describe_parameters(best.parameters)}."
-    )
+    return f"{told}. Best so far is {best.trial}{figure}: {describe_parameters(best.parameters)}."
 
 
 def _duration(story: Story) -> float | None:

@@ -117,6 +117,14 @@ def test_a_running_tuning_says_that_it_goes_on_and_has_its_best_so_far() -> None
     assert "not confirmed" in a_page(a_record(12, running=2))
 
 
+def test_a_suspended_tuning_says_so_and_calls_nothing_a_winner() -> None:
+    running = a_record(12, running=1)
+    record = recorded(running.tuning, running.trials, Course(is_suspended=True))
+    page = a_page(record)
+    assert "The search is suspended: 12 trials ended, 1 in flight." in page
+    assert ("The best so far against" in page, "The winner against" in page) == (True, False)
+
+
 def test_a_tuning_of_which_nothing_has_ended_has_a_page_that_says_so() -> None:
     record = recorded(a_tuning(), [a_trial(0)])
     page = a_page(record)
