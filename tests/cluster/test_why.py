@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,12 +80,7 @@ def test_the_namespace_of_the_context_is_the_default(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    document = json.loads(cluster.kubectl.run("config", "view", "--raw", "--output=json"))
-    for context in document["contexts"]:
-        context["context"]["namespace"] = recorded.name
-    own = replace(cluster, kubeconfig=tmp_path / "kubeconfig")
-    own.kubeconfig.touch(mode=0o600)
-    own.kubeconfig.write_text(json.dumps(document))
+    own = cluster.at_home_in(recorded.name, tmp_path)
     assert ExitCode.ANSWER == ask(own, "tune-3")
     assert "How it ended" in capsys.readouterr().out
 

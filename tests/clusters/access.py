@@ -44,6 +44,17 @@ class Access:
         write_kubeconfig(path, self._cluster(), {"token": token})
         return Access(path, CONTEXT, self.kubectl_program)
 
+    def at_home_in(self, namespace: str, folder: Path) -> Access:
+        """Return the same access for whoever names neither context nor namespace."""
+        document = yaml.safe_load(self.kubeconfig.read_text())
+        document["current-context"] = self.context
+        for entry in document["contexts"]:
+            entry["context"]["namespace"] = namespace
+        path = folder / f"{namespace}.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(document))
+        return Access(path, self.context, self.kubectl_program)
+
     def _serves_the_crds(self) -> bool:
         """Ask ourselves: `kubectl wait` fails on a CRD that has no conditions yet."""
         crds = self.kubectl.items(f"--filename={CRDS}")

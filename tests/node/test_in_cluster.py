@@ -1,4 +1,4 @@
-"""The whole of it, as a user has it: the chart installed with Helm, and a tuning that is applied.
+"""The whole of it, as a newcomer has it who types what the README says, from Helm to the report.
 
 In the middle of the tuning the chart is upgraded; afterwards it is rolled back, and uninstalled.
 """
@@ -6,6 +6,9 @@ In the middle of the tuning the chart is upgraded; afterwards it is rolled back,
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +32,9 @@ from clusters.prometheus import Prometheus, a_prometheus
 from clusters.requirements import HELM, MONITORING
 from clusters.waiting import eventually
 from operator_processes import held_pods, until_running
+from readme import commands_under
+
+from deploytune.cli.report import REPORT_FILE
 
 EXAMPLE = Path(__file__).parents[2] / "operator/examples/digits/tuning.cluster.yaml"
 NAME = "deploytune"
@@ -115,15 +121,20 @@ def api_server_port(cluster: Access) -> str:
 def test_the_chart_is_installed_upgraded_in_the_middle_of_a_tuning_and_uninstalled(
     installation: Installation, digits: Kubectl, tmp_path: Path
 ) -> None:
-    installation.helm_does("install", NAME, CHART, *WAITING)
+    newcomer = a_newcomer(installation, digits, tmp_path)
+    install, apply, *to_the_end = commands_under("On a cluster")
+    newcomer.types(install)
     assert "Succeeded" in installation.helm_does("test", NAME, "--timeout=60s")
     target = f"{LOOPBACK}:{installation.values['metrics']['port']}"
 
     with a_prometheus(tmp_path, target, CHART / "files/alerts.yaml") as prometheus:
-        digits.run("apply", "--filename=-", document=the_example("digits"))
+        newcomer.types(apply)
         eventually(lambda: digits.items("ttrial"), "the first trial")
         installation.helm_does("upgrade", NAME, CHART, *WAITING, logLevel="debug")
-        assert_finds_its_answer(digits, installation)
+        told = "".join(newcomer.types(command) for command in to_the_end)
+        assert "(confirmed in 2 fresh processes)" in told
+        assert_has_its_answer(digits)
+        assert (newcomer.folder / REPORT_FILE).stat().st_size > 0
         assert_every_panel_has_data(prometheus)
         assert [] == prometheus.ask('ALERTS{alertstate="firing"}')
 
@@ -135,13 +146,50 @@ def test_the_chart_is_installed_upgraded_in_the_middle_of_a_tuning_and_uninstall
     assert_nothing_is_left(installation, digits)
 
 
-def assert_finds_its_answer(digits: Kubectl, installation: Installation) -> None:
-    waited = digits.attempt(
-        *("wait", "--for=condition=Finished", "dtune/digits", f"--timeout={LONGEST_SECONDS}s"),
-        seconds=LONGEST_SECONDS + 30,
-    )
-    assert 0 == waited.returncode, installation.log_of(NAME)
+@dataclass(frozen=True)
+class Newcomer:
+    """A shell in a clone of the repository, with a tuning in a file."""
 
+    folder: Path
+    environment: Mapping[str, str]
+
+    def types(self, command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+        )
+        assert 0 == done.returncode, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def a_newcomer(installation: Installation, digits: Kubectl, folder: Path) -> Newcomer:
+    """Make a folder with the chart and a tuning, and programs that know the tests' cluster."""
+    assert installation.helm.access is not None
+    access = installation.helm.access.at_home_in(digits.namespace, folder)
+    programs = folder / "bin"
+    programs.mkdir()
+    (folder / "charts").symlink_to(CHART.parent)
+    (folder / "tuning.yaml").write_text(the_example("digits"))
+    (folder / "values.json").write_text(json.dumps(installation.values))
+    home, values = installation.home.namespace, folder / "values.json"
+    scripts = {
+        "helm": f'exec {helm_program()} "${{@/deploytune-system/{home}}}" --values {values}',
+        "kubectl": f'exec {access.kubectl_program} "$@"',
+        "deploytune": f'exec {sys.executable} -m deploytune.cli "$@"',
+    }
+    for name, script in scripts.items():
+        (programs / name).write_text(f"#!/bin/bash\n{script}\n")
+        (programs / name).chmod(0o755)
+    own = {"PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(access.kubeconfig)}
+    return Newcomer(folder, {**os.environ, **own})
+
+
+def assert_has_its_answer(digits: Kubectl) -> None:
     status = digits.read("get", "dtune", "digits")["status"]
     conditions = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
     assert ("True", "BudgetExhausted") == conditions["Succeeded"]
