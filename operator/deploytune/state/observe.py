@@ -9,6 +9,7 @@ stray       attempts that run although no unfinished trial wants them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deploytune.api.trial import TuningTrial
@@ -38,6 +39,12 @@ def observe(world: World) -> Observation:
         ended=tuple(sorted(_unrecorded(unfinished, world.attempts), key=_by_end)),
         stray=tuple(attempt for attempt in live if attempt.trial_index not in unfinished),
     )
+
+
+def next_place(trials: Iterable[TuningTrial]) -> int:
+    """Return the place of the next trial in the order of completion; none is given twice."""
+    places = (trial.status.completion_index for trial in trials)
+    return max((place for place in places if place is not None), default=-1) + 1
 
 
 def in_order_of_completion(trials: tuple[TuningTrial, ...]) -> tuple[TuningTrial, ...]:

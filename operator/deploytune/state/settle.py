@@ -15,6 +15,7 @@ from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.search.problem import Problem
 from deploytune.search.violations import violation_of
 from deploytune.state.classify import AttemptIdentity, Verdict, classify
+from deploytune.state.observe import next_place
 from deploytune.state.timestamps import to_timestamp
 from deploytune.state.world import Attempt
 
@@ -31,8 +32,7 @@ def settle(
     """Return the trials of the ended attempts with their verdicts, each once."""
     by_index = {trial.spec.index: trial for trial in trials}
     settled: dict[int, TuningTrial] = {}
-    known = [t.status.completion_index for t in trials if t.status.completion_index is not None]
-    place = max(known, default=-1) + 1
+    place = next_place(trials)
     for attempt in ended:
         trial = settled.get(attempt.trial_index, by_index[attempt.trial_index])
         recorded = _record(problem, tuning, trial, attempt, place)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune.state.observe import in_order_of_completion
+from deploytune.state.observe import next_place
 from deploytune.state.stopping import is_time_or_money_spent
 from deploytune.state.timestamps import to_timestamp
 from deploytune.state.world import World
@@ -35,7 +35,7 @@ def withdraw(world: World, trials: tuple[TuningTrial, ...]) -> tuple[TuningTrial
         and trial.spec.purpose is not Purpose.CONFIRM
         and trial.spec.index not in holding
     ]
-    first = len(in_order_of_completion(trials))
+    first = next_place(trials)
     return tuple(
         _given_up(world, trial, why, first + place) for place, trial in enumerate(given_up)
     )

@@ -119,3 +119,10 @@ def test_a_suspended_tuning_stands_still_all_the_same() -> None:
     tuning = stopped_tuning(spec={"stop": True, "suspend": True})
     decision = decide(a_world(tuning, [a_finished_trial(0), a_trial(1)]))
     assert ((), (), False) == (decision.creations, decision.trial_writes, decision.is_finished)
+
+
+def test_what_is_withdrawn_takes_a_place_of_its_own_where_a_record_was_deleted() -> None:
+    kept = a_finished_trial(1, completion_index=1)  # trial 0, which had place 0, was deleted
+    decision = decide(a_world(stopped_tuning(), [kept, a_trial(2)], []))
+    places = [trial.status.completion_index for trial in decision.trials if trial.is_finished]
+    assert [1, 2] == places
