@@ -36,7 +36,7 @@ from deploytune.runtime.kube.adapter import KubeOptions, KubeRuntime
 from deploytune.runtime.kube.api_server import ApiServer, Json
 from deploytune.runtime.kube.errors import ConflictError, NotLeadingError, UnavailableError
 from deploytune.runtime.kube.memory import TuningMemory
-from deploytune.runtime.kube.objects import read_tuning
+from deploytune.runtime.kube.objects import NewerFieldError, read_tuning
 from deploytune.runtime.kube.resources import PODS, TUNINGS
 from deploytune.runtime.passes import run_pass
 from deploytune.state.pods.labels import TRIAL_PODS, TUNING, selector
@@ -131,6 +131,8 @@ class Controller:
         try:
             tuning = read_tuning(found)
             self._check(key, tuning)
+        except NewerFieldError:  # a newer operator will know it
+            raise
         except InvalidTuningError as error:
             if found.get("status", {}).get("trials"):  # what it ran under another version stays
                 raise

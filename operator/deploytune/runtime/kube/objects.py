@@ -31,10 +31,15 @@ _UNKNOWN = ("extra_forbidden", "enum", "literal_error")
 _KEY = "[key]"  # pydantic's mark of a mapping's key
 
 
+class NewerFieldError(InvalidTuningError):
+    """A field of a spec that this version does not know: newer CRDs keep it, maybe by a default."""
+
+
 def read_tuning(document: Mapping[str, Any]) -> DeploymentTuning:
     """Return the tuning that an object of the API server is.
 
     Raises:
+        NewerFieldError: the spec has a field that this version does not know.
         InvalidTuningError: names the first field of the spec that breaks its rule.
     """
     return _read(DeploymentTuning, document)
@@ -135,13 +140,21 @@ def _read(model: type[_Model], document: Mapping[str, Any]) -> _Model:
         try:
             return _validate(model, _without(document, unknown))
         except ValidationError as remaining:
-            raise invalid_tuning(remaining, model) from remaining
+            raise _invalid(remaining, model) from remaining
 
 
 def _validate(model: type[_Model], document: Mapping[str, Any]) -> _Model:
     return model.model_validate_json(
         json.dumps(document), strict=True, by_alias=True, by_name=False
     )
+
+
+def _invalid(error: ValidationError, model: type[_Model]) -> InvalidTuningError:
+    said = invalid_tuning(error, model)
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(each["type"] == "extra_forbidden" and each["loc"][0] == "spec" for each in details):
+        return NewerFieldError(said.field, f"{said.rule} (the CRDs are newer than this version)")
+    return said
 
 
 def _unknown_in_status(error: ValidationError) -> Iterable[_Location]:
