@@ -13,6 +13,10 @@ from pathlib import Path
 
 _MOUNT = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
+_MEMORY_FILES = (
+    ("memory.max", "memory.current"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
 _FEWEST_CPUS = 0.01
 
 
@@ -53,6 +57,14 @@ class ControlGroup:
                 counters = _counters(folder / "cpu.stat")
                 return Scheduling(counters.get("nr_periods", 0), counters.get("nr_throttled", 0))
         return Scheduling()
+
+    def memory_left_bytes(self) -> int | None:
+        """Return how much memory is left to the tightest limit, None without a limit.
+
+        Files that were read and are not needed any more count as left, as the kubelet has it.
+        """
+        left = [room for folder in self._folders("memory") if (room := _room(folder)) is not None]
+        return min(left, default=None)
 
     def cpus(self) -> float:
         """Return how many CPUs this process may use: the tightest quota, or its affinity."""
@@ -95,6 +107,17 @@ def _quota(folder: Path) -> float | None:
     if quota in {"", "max"} or int(quota) <= 0:
         return None
     return int(quota) / int(period)
+
+
+def _room(folder: Path) -> int | None:
+    """Return a memory limit less what is in use; v1 says of no limit that it is enormous."""
+    for limit_name, usage_name in _MEMORY_FILES:
+        limit, used = (_read(folder / name).strip() for name in (limit_name, usage_name))
+        if limit.isdigit() and used.isdigit():
+            stat = _counters(folder / "memory.stat")
+            idle = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+            return int(limit) - int(used) + idle
+    return None
 
 
 def _counters(path: Path) -> dict[str, int]:

@@ -29,7 +29,7 @@ from deploytune_trial.measure.host_lock import hold_lock
 from deploytune_trial.measure.inputs import choose_batches
 from deploytune_trial.measure.memory import PeakMemory
 from deploytune_trial.measure.session import MeasureSession
-from deploytune_trial.measure.spread_load import GeneratorProcess, open_processes
+from deploytune_trial.measure.spread_load import GeneratorProcess, Room, open_processes
 from deploytune_trial.measure.windows import Figure
 from deploytune_trial.models.interface import Arrays, ModelInterface
 from deploytune_trial.models.loaded import LoadedModel
@@ -242,6 +242,9 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
         timeout = profile.request_timeout_seconds
         return LoadClient(served.server.grpc_address, served.model.name, prepared, timeout)
 
+    def room() -> Room:
+        return Room(trial.group.cpus(), trial.group.memory_left_bytes())
+
     def open_generators(
         profile: LoadProfile, number: int
     ) -> Awaitable[tuple[GeneratorProcess, ...]]:
@@ -252,9 +255,7 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
     with (
         hold_lock(trial.environment.measure_lock, trial.stages.waiting),
         PeakMemory(served.server.child.pid) as memory,
-        MeasureSession(
-            request, served.server, open_client, open_generators, trial.group.cpus()
-        ) as session,
+        MeasureSession(request, served.server, open_client, open_generators, room) as session,
     ):
         try:
             concurrency = REQUESTS_PER_INSTANCE * served.entry.serving.instances

@@ -79,3 +79,37 @@ def test_without_a_quota_nothing_is_throttled(tmp_path: Path) -> None:
 def test_the_throttled_share_is_of_the_periods_between() -> None:
     assert Scheduling(30, 12).throttled_share_since(Scheduling(10, 2)) == 0.5
     assert Scheduling(10, 2).throttled_share_since(Scheduling(10, 2)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("membership", "files"),
+    [
+        (
+            "0::/pod/inner\n",
+            {
+                "pod/inner/memory.max": "max\n",
+                "pod/inner/memory.current": "70\n",
+                "pod/memory.max": "100\n",
+                "pod/memory.current": "80\n",
+                "pod/memory.stat": "anon 50\ninactive_file 10\n",
+            },
+        ),
+        (
+            "4:memory:/pod\n",
+            {
+                "memory/pod/memory.limit_in_bytes": "100\n",
+                "memory/pod/memory.usage_in_bytes": "80\n",
+                "memory/pod/memory.stat": "inactive_file 1\ntotal_inactive_file 10\n",
+            },
+        ),
+    ],
+    ids=["version 2, limit of the group above", "version 1"],
+)
+def test_idle_files_do_not_count_as_memory_in_use(
+    tmp_path: Path, membership: str, files: dict[str, str]
+) -> None:
+    assert a_group(tmp_path, membership, files).memory_left_bytes() == 30
+
+
+def test_without_a_limit_of_memory_nobody_knows_what_is_left(tmp_path: Path) -> None:
+    assert a_group(tmp_path, "0::/pod\n", {"pod/memory.max": "max"}).memory_left_bytes() is None

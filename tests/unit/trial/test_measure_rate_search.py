@@ -15,7 +15,7 @@ from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure import session
 from deploytune_trial.measure.rate_search import CLOSE, MOST_PROBES, RateSearch
 from deploytune_trial.measure.session import MeasureSession
-from deploytune_trial.measure.spread_load import GeneratorProcess
+from deploytune_trial.measure.spread_load import GeneratorProcess, Room
 from deploytune_trial.triton.server import Counters
 
 
@@ -120,7 +120,7 @@ def test_the_search_ends_soon_where_the_latency_alone_misses_the_limit(
     server: Any = ACountingServer()
 
     with MeasureSession(
-        request, server, lambda _: AClient(1000.0, 0.1), no_processes, 1.0
+        request, server, lambda _: AClient(1000.0, 0.1), no_processes, lambda: Room(1.0)
     ) as measuring:
         measuring.warm_up(1)
         result = measuring.measure(load)

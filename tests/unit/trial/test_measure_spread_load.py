@@ -29,7 +29,13 @@ from deploytune_trial.measure.generator_messages import (
 )
 from deploytune_trial.measure.generators import OUTSTANDING_CAP, After
 from deploytune_trial.measure.session import WarmUpRate
-from deploytune_trial.measure.spread_load import GeneratorProcess, SpreadLoad, processes_for
+from deploytune_trial.measure.spread_load import (
+    PROCESS_BYTES,
+    GeneratorProcess,
+    Room,
+    SpreadLoad,
+    processes_for,
+)
 from deploytune_trial.measure.windows import Sample
 
 
@@ -219,13 +225,23 @@ async def test_a_process_that_is_gone_is_named_with_its_last_words(peers: list[A
 
 
 @pytest.mark.parametrize(
-    ("share", "cpus", "number"),
-    [(0.3, 8.0, 1), (0.9, 8.0, 1), (0.95, 8.0, 2), (0.95, 1.5, 1), (3.0, 8.0, 5), (3.0, 2.0, 2)],
+    ("share", "cpus", "processes_in_memory", "number"),
+    [
+        (0.3, 8.0, None, 1),
+        (0.9, 8.0, None, 1),
+        (0.95, 8.0, None, 2),
+        (0.95, 1.5, None, 1),
+        (3.0, 8.0, None, 5),
+        (3.0, 2.0, None, 2),
+        (3.0, 8.0, 3, 3),
+        (3.0, 8.0, -1, 1),
+    ],
 )
 def test_a_load_is_spread_where_one_process_could_not_send_it(
-    share: float, cpus: float, number: int
+    share: float, cpus: float, processes_in_memory: int | None, number: int
 ) -> None:
-    assert processes_for(share, cpus) == number
+    memory = None if processes_in_memory is None else processes_in_memory * PROCESS_BYTES
+    assert processes_for(share, Room(cpus, memory)) == number
 
 
 def test_a_rate_takes_its_share_of_what_the_warm_up_took() -> None:

@@ -7,7 +7,6 @@ the warm-up shows that this process could not send a profile's load, several pro
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.precise_loop import precise_loop
 from deploytune_trial.measure.profiles import ProfileRun, measure, measure_by, warm_up
 from deploytune_trial.measure.rate_search import RateSearch
-from deploytune_trial.measure.spread_load import GeneratorProcess, SpreadLoad, processes_for
+from deploytune_trial.measure.spread_load import GeneratorProcess, Room, SpreadLoad, processes_for
 from deploytune_trial.measure.windows import (
     LATENCIES,
     THROUGHPUT,
@@ -96,12 +95,12 @@ class MeasureSession:
         server: TritonServer,
         open_client: OpenClient,
         open_processes: OpenProcesses,
-        cpus: float,
+        room: Callable[[], Room],
     ) -> None:
-        """Load `server` with the profiles of `request`, from `cpus` processes at most."""
+        """Load `server` with the profiles of `request`; `room` says what is left for that."""
         self._open_processes = open_processes
-        self._cpus = cpus
-        self._processes: dict[str, tuple[GeneratorProcess, ...]] = {}
+        self._room = room
+        self._processes: tuple[GeneratorProcess, ...] = ()
         self._request = request
         self._server = server
         self._open_client = open_client
@@ -141,10 +140,13 @@ class MeasureSession:
         """Measure under one profile."""
         before = self._server.counters()
         found: Figure | None = None
-        if profile.type is LoadType.MAX_RATE:
-            run, found = self._search_rate(profile)
-        else:
-            run = self._measure_once(profile)
+        try:
+            if profile.type is LoadType.MAX_RATE:
+                run, found = self._search_rate(profile)
+            else:
+                run = self._measure_once(profile)
+        finally:
+            self._run(self._close_processes())
         in_flight_before = self._in_flight
         self._in_flight += run.sent - run.answered
         batch = self._request.workload.request_batch
@@ -168,10 +170,10 @@ class MeasureSession:
         number = self._processes_needed(profile)
         if number == 1:
             return await measure(profile, self._clients[profile.name].send, seed, goal)
-        opened = self._processes.get(profile.name, ())
-        if len(opened) < number:
-            opened += await self._open_processes(profile, number - len(opened))
-            self._processes[profile.name] = opened
+        lacking = number - len(self._processes)
+        if lacking > 0:
+            self._processes += await self._open_processes(profile, lacking)
+        opened = self._processes
         run = await measure_by(lambda take: SpreadLoad(opened[:number], take), profile, seed, goal)
         run.generators = number
         return run
@@ -180,7 +182,8 @@ class MeasureSession:
         warmed_up = self._warm_up_rates.get(profile.name)
         if warmed_up is None or warmed_up.per_second <= 0:
             return 1
-        return processes_for(warmed_up.share_at(profile.rate_per_second), self._cpus)
+        share = warmed_up.share_at(profile.rate_per_second)
+        return max(len(self._processes), processes_for(share, self._room()))
 
     def _search_rate(self, profile: LoadProfile) -> tuple[ProfileRun, Figure]:
         """Bisect the rate; return the run that counts, with the requests of all, and the rate."""
@@ -236,9 +239,12 @@ class MeasureSession:
         for profile in self._request.workload.loads:
             self._clients[profile.name] = self._open_client(profile)
 
-    async def _close_clients(self) -> None:
-        for process in itertools.chain(*self._processes.values()):
+    async def _close_processes(self) -> None:
+        opened, self._processes = self._processes, ()
+        for process in opened:
             await process.close()
+
+    async def _close_clients(self) -> None:
         for client in self._clients.values():
             await client.close()
 

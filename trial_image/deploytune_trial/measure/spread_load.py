@@ -41,15 +41,36 @@ COMFORTABLE_SHARE = 0.6
 SATURATED_SHARE = 0.9
 """How much of a CPU one process must need for a load to be spread over several."""
 
+PROCESS_BYTES = 128 * 2**20
+"""More than a process takes: Python and the client are 70 MiB, its requests come to that."""
+
 _MOST_PROCESSES = 32
+_NUMBERS = itertools.count()
 
 
-def processes_for(share: float, cpus: float) -> int:
-    """Return by how many processes to send what takes one process a share of a CPU."""
+@dataclass(frozen=True)
+class Room:
+    """What a trial may still use: CPUs, and bytes of memory if there is a limit."""
+
+    cpus: float
+    memory_bytes: int | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many generator processes there is room for."""
+        by_memory = math.inf if self.memory_bytes is None else self.memory_bytes // PROCESS_BYTES
+        return int(max(0, min(math.floor(self.cpus), by_memory, _MOST_PROCESSES)))
+
+
+def processes_for(share: float, room: Room) -> int:
+    """Return by how many processes to send what takes one process a share of a CPU.
+
+    1 is this process itself, where one is enough or where there is no room for two more.
+    """
     if share <= SATURATED_SHARE:
         return 1
     wanted = max(2, math.ceil(share / COMFORTABLE_SHARE))
-    return max(1, min(wanted, math.floor(cpus), _MOST_PROCESSES))
+    return max(1, min(wanted, room.processes))
 
 
 @dataclass
@@ -88,23 +109,22 @@ async def open_processes(
     number: int, equipment: Equipment, children: Children, folder: Path
 ) -> tuple[GeneratorProcess, ...]:
     """Start processes that send by this equipment, and wait until they are ready."""
-    opened = [await _open(index, equipment, children, folder) for index in range(number)]
+    opened = [await _open(equipment, children, folder) for _ in range(number)]
     for process in opened:
         await process.next()
     return tuple(opened)
 
 
-async def _open(
-    index: int, equipment: Equipment, children: Children, folder: Path
-) -> GeneratorProcess:
+async def _open(equipment: Equipment, children: Children, folder: Path) -> GeneratorProcess:
     ours, theirs = socket.socketpair()
     with theirs:
         command = (sys.executable, "-m", "deploytune_trial.measure.generator_process")
-        log = folder / f"generator-{index}.log"
+        log = folder / f"generator-{next(_NUMBERS)}.log"  # those before it may still write theirs
         descriptor = theirs.fileno()
         child = children.start((*command, str(descriptor)), log, descriptors=(descriptor,))
     reader, writer = await asyncio.open_connection(sock=ours)
     send(writer, equipment)
+    await writer.drain()
     return GeneratorProcess(child, reader, writer)
 
 
