@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.errors import ClusterError
 from deploytune.contract.request import TrialRequest
-from deploytune.runtime.kube.adapter import KubeRuntime
+from deploytune.runtime.kube.adapter import LOOKS_AGAIN_AFTER, KubeRuntime
 from deploytune.runtime.kube.connection import connect
 from deploytune.runtime.kube.errors import ConflictError, RefusedError
 from deploytune.runtime.kube.memory import TuningMemory
@@ -101,9 +102,15 @@ async def test_the_cluster_is_looked_at_once_and_only_before_the_first_pod_has_a
     async with connect(
         cluster.kubeconfig, cluster.context, observer=lambda verb, _code: asked.update([verb])
     ) as api:
-        runtime = KubeRuntime(api, known, TuningMemory(), OPTIONS)
+        memory = TuningMemory()
+        runtime = KubeRuntime(api, known, memory, OPTIONS)
         first, requests_of_first = await runtime.gather(), asked.total()
         second, requests_of_second = await runtime.gather(), asked.total() - requests_of_first
+        assert memory.forecast is not None
+        memory.forecast = replace(memory.forecast, looked_at=first.now - LOOKS_AGAIN_AFTER)
+        asked.clear()
+        await runtime.gather()
+        requests_much_later = asked.total()
         restarted = KubeRuntime(api, known, TuningMemory(), OPTIONS)
         trial = a_cluster_trial()
         await restarted.create_trial(trial)
@@ -113,6 +120,7 @@ async def test_the_cluster_is_looked_at_once_and_only_before_the_first_pod_has_a
 
     pools = tuning.spec.node_pools
     assert requests_of_first == requests_of_second + len(pools)
+    assert requests_much_later == requests_of_first
     (finding,) = first.foreseen
     assert (NOWHERE, "no node has example.com/gpu-pool=nowhere") == (finding.pool, finding.message)
     assert first.foreseen == second.foreseen

@@ -148,12 +148,12 @@ resources:
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create]
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
-  verbs: [get]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [list]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 {{- end }}
 
 {{- define "deploytune.nodeRules" -}}

@@ -9,11 +9,12 @@
     Events               create, list                      the watched namespaces
     Leases               list: others that watch, too      the watched namespaces
     Leases               get, list, create, update         its own namespace
-    Nodes                get: what devices they have       the cluster; optional
+    volume claims        get: whether they are there       the watched namespaces; optional
+    Nodes                get, list: labels, devices        the cluster; optional
 
 What cleans up after it may read and patch Pods there, and read and delete the Lease.
 
-No Secrets, no exec, no other kinds. Without a list of namespaces all but the last is a ClusterRole.
+No Secrets, no exec. Without a list of namespaces all but the last is a ClusterRole.
 People get `view` and `edit` through Kubernetes' own aggregated roles; trials are the operator's
 record, so nobody else is given the right to write them.
 """
@@ -57,12 +58,13 @@ TUNING_PERMISSIONS = (
     Permission(GROUP, ("deploymenttunings/finalizers", "tuningtrials/finalizers"), ("update",)),
     Permission("", ("pods",), (*_READ, "create", "patch", "delete")),
     Permission("", ("events",), ("list", "create")),
-    # A Pod whose claim is not there waits without a node: it is looked for before the first one.
-    Permission("", ("persistentvolumeclaims",), ("get",)),
     # Another installation that watches the same namespaces is found by its Lease.
     Permission("coordination.k8s.io", ("leases",), ("list",)),
 )
 """In every namespace whose tunings the operator runs."""
+
+FORESIGHT_PERMISSIONS = (Permission("", ("persistentvolumeclaims",), ("get",)),)
+"""There too, but not asked for: a Pod whose claim is not there waits without a node."""
 
 LEASE_PERMISSIONS = (
     Permission("coordination.k8s.io", ("leases",), ("get", "list", "create", "update")),
@@ -109,7 +111,8 @@ class Installation:
 
 def operator_objects(installation: Installation) -> Iterator[Object]:
     """Yield the operator's service account, and the roles bound to it."""
-    yield from _account_objects(installation, TUNING_PERMISSIONS, LEASE_PERMISSIONS)
+    there = (*TUNING_PERMISSIONS, *FORESIGHT_PERMISSIONS)
+    yield from _account_objects(installation, there, LEASE_PERMISSIONS)
     if installation.reads_nodes:
         yield from _granted(
             installation, f"{installation.cluster_name}-nodes", NODE_PERMISSIONS, None

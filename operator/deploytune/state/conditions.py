@@ -116,7 +116,8 @@ def _progressing(course: Course) -> Said:
     if course.is_stopping:
         return Said(_TRUE, Reason.STOPPING, course.waits_for or _STOPPING)
     if course.foreseen:
-        return Said(_TRUE, Reason.PREFLIGHT_WARNS, course.foreseen)
+        said = (course.foreseen, course.waits_for)
+        return Said(_TRUE, Reason.PREFLIGHT_WARNS, "; ".join(filter(None, said)))
     return Said(_TRUE, Reason.RUNNING, course.waits_for)
 
 

@@ -88,3 +88,10 @@ def test_a_status_that_stays_keeps_its_transition_time() -> None:
 def test_the_docstring_has_every_terminal_reason() -> None:
     table = conditions.__doc__ or ""
     assert {reason.value for reason in TERMINAL} <= set(re.findall(r"\w+", table))
+
+
+def test_what_is_foreseen_hides_not_what_pods_wait_for() -> None:
+    course = Course(foreseen="no node has a=b", waits_for="Pod x waits: no GPU is free")
+    found = conditions_of((), course, feasible_found=False, now=at(0))
+    messages = {one.type: one.message for one in found}
+    assert "no node has a=b; Pod x waits: no GPU is free" == messages["Progressing"]

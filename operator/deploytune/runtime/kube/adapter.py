@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
@@ -27,7 +27,7 @@ from deploytune.runtime.kube.errors import (
     RefusedError,
 )
 from deploytune.runtime.kube.facts import foresee
-from deploytune.runtime.kube.memory import TuningMemory
+from deploytune.runtime.kube.memory import Forecast, TuningMemory
 from deploytune.runtime.kube.objects import (
     build_status,
     build_trial,
@@ -47,6 +47,9 @@ from deploytune.state.world import Attempt, World
 
 _UNFINISHED = "status.outcome="  # an absent value is matched as an empty one
 
+LOOKS_AGAIN_AFTER = timedelta(minutes=5)
+"""After so long what was foreseen may be mended, though no Pod has a node yet."""
+
 
 TrialObserver = Callable[[TuningTrial | None, TuningTrial], None]
 """Told of every trial status that was written: the trial before, if it was listed, and after."""
@@ -59,6 +62,7 @@ class KubeOptions:
     pods: PodOptions
     poll_seconds: float = 1.0
     trial_written: TrialObserver | None = None
+    foreseeing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class KubeRuntime:
@@ -97,7 +101,7 @@ class KubeRuntime:
         now = datetime.now(UTC)
         found = await read_attempts(self._api, self._namespace, self._listed, trials, now)
         found = await self._with_devices(found, now)
-        foreseen = await self._foreseen(trials, [attempt for attempt, _ in found])
+        foreseen = await self._foreseen(trials, [attempt for attempt, _ in found], now)
         self._pods = {(attempt.trial_index, attempt.attempt): pod for attempt, pod in found}
         created = self._tuning.metadata.creation_timestamp
         assert created is not None, "the API server sets it"
@@ -221,19 +225,25 @@ class KubeRuntime:
         ]
 
     async def _foreseen(
-        self, trials: Sequence[TuningTrial], attempts: Sequence[Attempt]
+        self, trials: Sequence[TuningTrial], attempts: Sequence[Attempt], now: datetime
     ) -> tuple[Finding, ...]:
-        """Return what was foreseen at the beginning; looked once for each generation until then."""
-        generation, memory = self._tuning.metadata.generation, self._memory
-        known = memory.foreseen
-        is_new = known is None or known[0] != generation
-        if is_new and not self._is_ending and is_at_its_beginning(trials, attempts):
-            memory.foreseen = known = (generation, await foresee(self._api, self._tuning))
-        return () if known is None else known[1]
+        """Return what was foreseen at the beginning: looked at once, and again while Pods wait."""
+        if not self._is_ending and is_at_its_beginning(trials, attempts):
+            generation, known = self._tuning.metadata.generation, self._memory.forecast
+            is_due = known is None or now - known.looked_at >= LOOKS_AGAIN_AFTER
+            if is_due or (known is not None and known.generation != generation):
+                async with self._options.foreseeing:  # whole Nodes are large: one look at a time
+                    findings = await foresee(self._api, self._tuning)
+                self._memory.forecast = Forecast(generation, now, findings)
+        return () if self._memory.forecast is None else self._memory.forecast.findings
 
     @property
     def _is_ending(self) -> bool:
-        return self._tuning.spec.suspend or self._tuning.metadata.deletion_timestamp is not None
+        """Whether no Pod of it will be started any more, or for now."""
+        tuning = self._tuning
+        is_finished = tuning.status is not None and tuning.status.completion_time is not None
+        is_deleted = tuning.metadata.deletion_timestamp is not None
+        return tuning.spec.suspend or tuning.spec.stop or is_deleted or is_finished
 
     async def _read_trials(self) -> list[TuningTrial]:
         finished = self._memory.finished

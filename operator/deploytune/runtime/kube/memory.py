@@ -7,6 +7,7 @@ quota refuses is refused again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from deploytune.api.trial import TuningTrial
@@ -15,11 +16,19 @@ from deploytune.state.preflight.findings import Finding
 from deploytune.state.world import Refusal
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What a look at a generation of a tuning found, and when that was."""
+
+    generation: int | None
+    looked_at: datetime
+    findings: tuple[Finding, ...]
+
+
 class TuningMemory:
     """Finished trials, the pools whose Pods were refused last, and the labels of `nodes`.
 
-    `foreseen` is what was found before the first Pod, by the generation that was looked at, and
-    None before that look.
+    `forecast` is what was found before the first Pod, None before that look.
     """
 
     def __init__(self) -> None:
@@ -27,7 +36,7 @@ class TuningMemory:
         self._finished: dict[str, TuningTrial] | None = None
         self._refusals: dict[str, Refusal] = {}
         self.nodes = NodeLabels()
-        self.foreseen: tuple[int | None, tuple[Finding, ...]] | None = None
+        self.forecast: Forecast | None = None
 
     @property
     def finished(self) -> tuple[TuningTrial, ...] | None:
