@@ -57,11 +57,6 @@ class Sample:
         has_end = self.answered or self.is_open
         return (self.ended - self.intended) * _MILLISECONDS if has_end else math.inf
 
-    @property
-    def lag_ms(self) -> float:
-        """Milliseconds that the client itself was late."""
-        return (self.sent - self.intended) * _MILLISECONDS
-
 
 @dataclass(frozen=True)
 class Figure:

@@ -27,11 +27,6 @@ class Estimate:
     low: float
     high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of 0."""
-        return self.low > 0 or self.high < 0
-
 
 def estimate(groups: Groups) -> Estimate:
     """Return the mean of the class means, resampled within each class."""

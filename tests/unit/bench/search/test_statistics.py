@@ -34,11 +34,6 @@ def test_figures_that_do_not_vary_have_an_interval_of_no_width() -> None:
     assert estimate({"class": [2.0, 2.0, 2.0]}) == Estimate(2.0, 2.0, 2.0)
 
 
-def test_an_interval_on_one_side_of_zero_excludes_it() -> None:
-    assert Estimate(1.0, 0.5, 1.5).excludes_zero
-    assert not Estimate(1.0, -0.5, 1.5).excludes_zero
-
-
 def test_differences_are_paired_by_class_and_seed() -> None:
     ours = {("a", 0): 3.0, ("a", 1): 5.0, ("b", 0): 1.0, ("b", 7): 9.0}
     theirs = {("a", 1): 1.0, ("a", 0): 1.0, ("b", 0): 2.0}
