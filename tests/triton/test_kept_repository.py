@@ -55,15 +55,17 @@ def test_a_kept_repository_is_served_from_another_place(
     assert "maxBatchSize: 4" in (moved / "README.md").read_text()
 
 
-def test_the_trial_runtime_serves_a_kept_repository_itself(
+def test_the_trial_runtime_serves_a_kept_repository_behind_the_arguments_of_kserves_runtime(
     trial: TrialProcess, tmp_path: Path
 ) -> None:
     trial.variables["DEPLOYTUNE_REPOSITORY"] = str(tmp_path / "kept")
     trial.run()
     http, grpc = find_free_ports(2, None)
-    command = [sys.executable, "-m", "deploytune_trial", "--serve", str(tmp_path / "kept")]
+    ports = [f"--http-port={http}", f"--grpc-port={grpc}"]
+    of_runtime = ["tritonserver", f"--model-store={tmp_path / 'kept'}", *ports]
+    command = [sys.executable, "-m", "deploytune_trial", *of_runtime]
     server = subprocess.Popen(
-        [*command, f"--http-port={http}", f"--grpc-port={grpc}", "--allow-metrics=false"],
+        [*command, "--serve", str(tmp_path / "kept"), *ports, "--allow-metrics=false"],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -4,7 +4,8 @@
     python -m deploytune_trial --check          exit 0 if this machine can serve, else 2 and a line
     python -m deploytune_trial --serve FOLDER   serve a repository that was kept, until Ctrl-C or
                                                 SIGTERM; more arguments, such as --http-port=9000,
-                                                go to Triton
+                                                go to Triton. A leading `tritonserver`, with which
+                                                a runtime of KServe begins them, is left out
     python -m deploytune_trial --repository FOLDER
                                                 build what the trial of the environment served, and
                                                 leave its repository in FOLDER; measure nothing.
@@ -38,10 +39,11 @@ from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_port
 from deploytune_trial.watchdog import bound_logs_meanwhile, listen_for_signals, watch_deadlines
 
 CANNOT_SERVE = 2
+_PROGRAM = "tritonserver"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say and return the exit code."""
+def parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return what the arguments say, and what of them goes to Triton."""
     parser = argparse.ArgumentParser(prog="python -m deploytune_trial", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="only check that Triton can run and has ports"
@@ -53,6 +55,12 @@ def main(arguments: Sequence[str]) -> int:
     chosen, more = parser.parse_known_args(arguments)
     if more and chosen.serve is None:
         parser.error(f"unknown arguments: {' '.join(more)}")
+    return chosen, more[1:] if more[:1] == [_PROGRAM] else more
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code."""
+    chosen, more = parsed(arguments)
     try:
         if chosen.serve is not None:
             return _serve(chosen.serve, more)

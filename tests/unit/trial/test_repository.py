@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,17 @@ def test_a_kept_repository_replaces_the_one_before(tmp_path: Path) -> None:
     keep_repository(tmp_path / "repository", kept, "# again")
 
     assert {path.name for path in kept.iterdir()} == {"README.md", "net"}
+
+
+def test_a_copy_that_was_interrupted_is_no_hindrance_and_goes(tmp_path: Path) -> None:
+    write_repository(tmp_path / "repository", an_entry(), an_artefact(tmp_path))
+    for interruption in (f".kept.coming-{os.getpid()}", ".kept.keeping-abc"):
+        (tmp_path / interruption / "net").mkdir(parents=True)
+
+    keep_repository(tmp_path / "repository", tmp_path / "kept", "# again")
+
+    assert {"README.md", "net"} == {path.name for path in (tmp_path / "kept").iterdir()}
+    assert not (tmp_path / ".kept.keeping-abc").exists()
 
 
 def test_a_place_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ Nothing in it names a path outside of it, so it may be moved.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from deploytune.contract.errors import MachineError
@@ -52,14 +54,17 @@ def check_place(repository: Path) -> None:
 
 def keep_repository(repository: Path, kept: Path, readme: str) -> None:
     """Copy a repository to `kept` at once or not at all; one that is there is replaced."""
-    coming = kept.with_name(f".{kept.name}.coming-{os.getpid()}")
-    going = kept.with_name(f".{kept.name}.going-{os.getpid()}")
-    shutil.copytree(repository, coming)
-    (coming / "README.md").write_text(readme)
-    if kept.exists():
-        kept.rename(going)
-    coming.rename(kept)
-    shutil.rmtree(going, ignore_errors=True)
+    prefix = f".{kept.name}.keeping-"
+    for interrupted in kept.parent.glob(f"{glob.escape(prefix)}*"):
+        shutil.rmtree(interrupted, ignore_errors=True)
+    # No name made of the process's number: in a container that is the same each time.
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=kept.parent) as work:
+        coming, going = Path(work, "coming"), Path(work, "going")
+        shutil.copytree(repository, coming)
+        (coming / "README.md").write_text(readme)
+        if kept.exists():
+            kept.rename(going)
+        coming.rename(kept)
 
 
 def serving_instructions(request: TrialRequest, entry: ModelEntry, triton_version: str) -> str:

@@ -3,7 +3,9 @@
 KServe brings the repository to a folder of its own and starts its runtime's server on that. The
 server here is the trial's program in the trials' image, as it was measured: a repository of the
 Python backend needs the packages beside it, and an engine the very TensorRT that built it. What the
-runtime says of the container is kept, but for image, arguments and resources.
+runtime says of the container is kept, but for image and resources. KServe puts the arguments below
+behind the runtime's own, `tritonserver --model-store=/mnt/models ...`: the trial's program leaves
+out the first word, and Triton takes the last of a port that is named twice.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ runtime kserve-tritonserver (ports 8080 and 9000, models in /mnt/models).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from api_builders import a_cluster_document, parsed
 from handover_builders import an_answered
@@ -15,9 +16,14 @@ from handover_builders import an_answered
 from deploytune.report.handover.inference_services import inference_service_of
 from deploytune.report.handover.serving_pods import Manifest, served
 from deploytune.report.handover.winners import winner_of
+from deploytune_trial.main import parsed as parsed_by_the_trial_program
 
 URI = "pvc://models/digits"
 IMAGE = "registry.example.com/trial:1"
+OF_RUNTIME = [
+    *("tritonserver", "--model-store=/mnt/models", "--grpc-port=9000", "--http-port=8080"),
+    *("--allow-grpc=true", "--allow-http=true"),
+]
 OF_PREDICTOR = {
     *("minReplicas", "maxReplicas", "model", "serviceAccountName", "volumes", "nodeSelector"),
     *("tolerations", "affinity", "runtimeClassName", "imagePullSecrets", "priorityClassName"),
@@ -71,6 +77,16 @@ def test_the_measured_image_serves_what_kserve_brings_where_kserve_asks() -> Non
     assert IMAGE == model["image"]
     assert ["--serve", "/mnt/models", "--http-port=8080", "--grpc-port=9000"] == model["args"][:4]
     assert "--http-address=0.0.0.0" in model["args"]
+
+
+def test_the_trial_program_takes_the_runtimes_arguments_before_its_own() -> None:
+    chosen, for_triton = parsed_by_the_trial_program(
+        [*OF_RUNTIME, *predictor_of(a_service())["model"]["args"]]
+    )
+    assert Path("/mnt/models") == chosen.serve
+    assert "tritonserver" not in for_triton
+    ports = [each for each in for_triton if each.startswith("--http-port")]
+    assert {"--http-port=8080"} == set(ports)
 
 
 def test_it_runs_on_the_winners_pool_with_the_trials_resources_and_shared_memory() -> None:
