@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 
 from deploytune.api.recorded import RecordedTuning
@@ -96,6 +97,8 @@ def _cell(value: Scalar | None) -> str | int | float:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA_BEGINS):
-        return f"'{value}"
-    return str(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # `csv` does not quote a bare carriage return, which would end the row.
+    text = re.sub("\r(?!\n)", "\n", value)
+    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text

@@ -18,7 +18,7 @@ from deploytune.report.handover.tables import trial_table
 
 
 def read_back(of: RecordedTuning) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(trial_table(of))))
+    return list(csv.DictReader(io.StringIO(trial_table(of), newline="")))
 
 
 def test_a_trial_is_a_row_with_all_that_was_measured() -> None:
@@ -101,8 +101,19 @@ def test_a_text_that_a_spreadsheet_would_compute_is_disarmed(begin: str) -> None
 
     (row,) = read_back(recorded([trial.model_copy(update={"status": status})]))
 
-    assert f"'{text}" == row["parameter.kind"] == row["message"]
+    expected = f"'{text}".replace("\r", "\n")
+    assert expected == row["parameter.kind"] == row["message"]
     assert ("-1", "-0.5") == (row["parameter.size"], row["parameter.level"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("10 %\r20 %", "10 %\n20 %"), ("one\r\ntwo", "one\r\ntwo")]
+)
+def test_a_line_break_of_any_kind_stays_in_its_cell(text: str, expected: str) -> None:
+    trial = a_finished_trial(0)
+    status = trial.status.replace(message=text)
+    (row,) = read_back(recorded([trial.model_copy(update={"status": status})]))
+    assert expected == row["message"]
 
 
 def test_a_parameter_that_is_not_active_is_empty() -> None:
