@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import tarfile
 from collections.abc import Callable
@@ -127,7 +128,8 @@ def test_a_tuning_that_is_nowhere_is_one_line(refusal: OneLine) -> None:
 def test_the_winners_repository_goes_into_a_folder(output: str) -> None:
     keep_repository(keep_run())
     exported("triton", "tune", "-o", output)
-    assert {"net", "README.md"} == {path.name for path in Path(output).iterdir()}
+    expected = {"net", "README.md", ".deploytune-export"}
+    assert expected == {path.name for path in Path(output).iterdir()}
     assert 'name: "net"' == Path(output, "net", "config.pbtxt").read_text()
     assert 0o755 == Path(output).stat().st_mode & 0o777
 
@@ -171,6 +173,43 @@ def test_force_does_not_cost_anybody_other_files(refusal: OneLine) -> None:
     line = refusal("triton", "tune", "-o", "mine", "--force")
     assert "--output: must hold nothing but an earlier export, mine holds 'thesis.txt'" == line
     assert "years" == Path("mine", "thesis.txt").read_text()
+
+
+def test_force_does_not_cost_files_that_were_put_into_an_export(refusal: OneLine) -> None:
+    keep_repository(keep_run())
+    exported("triton", "tune", "-o", "served")
+    Path("served", "net", "thesis.txt").write_text("years")
+    line = refusal("triton", "tune", "-o", "served", "--force")
+    expected = "--output: must hold nothing but an earlier export, served holds 'net/thesis.txt'"
+    assert expected == line
+    assert "years" == Path("served", "net", "thesis.txt").read_text()
+
+
+def test_force_replaces_the_export_of_another_winner() -> None:
+    repository = keep_repository(keep_run())
+    exported("triton", "tune", "-o", "served")
+    (repository / "net").rename(repository / "other")
+    exported("triton", "tune", "-o", "served", "--force")
+    expected = {"other", "README.md", ".deploytune-export"}
+    assert expected == {path.name for path in Path("served").iterdir()}
+
+
+def test_an_earlier_export_comes_back_where_the_new_one_cannot_take_its_place(
+    refusal: OneLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_repository(keep_run())
+    exported("triton", "tune", "-o", "served")
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        if path.name == "content":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    line = refusal("triton", "tune", "-o", "served", "--force")
+    assert "served cannot be written: Input/output error" == line
+    assert "of tune-1-0" == Path("served", "README.md").read_text()
 
 
 def test_an_export_that_breaks_off_leaves_nothing(refusal: OneLine, here: Path) -> None:

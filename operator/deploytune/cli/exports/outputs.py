@@ -1,12 +1,14 @@
 """Where an export goes: standard output, a file, a folder or an archive; whole or not at all.
 
 What is there already stays unless `--force` is given. Even then a folder is replaced only where it
-holds nothing but what the new one has too, so that a slip in the name costs nobody their files.
+holds nothing but what an export has put there, by the list that it left, so that a slip in the name
+costs nobody their files. Triton passes over that list: it looks at folders only.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tarfile
@@ -18,6 +20,7 @@ from deploytune.contract.errors import InvalidTuningError, MachineError
 from deploytune.runtime.local.atomic_files import make_durable, temporary_beside, write_atomically
 
 _OPTION = "--output"
+_LIST = ".deploytune-export"
 _ARCHIVES = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 
 
@@ -108,22 +111,36 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def _replace_folder(folder: Path, output: Path, earlier: Path) -> None:
     folder.chmod(0o755)
-    if output.exists() and not _is_empty_folder(output):
-        if not output.is_dir():
-            raise _is_there(output)
-        foreign = _names(output) - _names(folder)
-        if foreign:
-            rule = f"must hold nothing but an earlier export, {output} holds {min(foreign)!r}"
-            raise InvalidTuningError(_OPTION, rule)
-        output.rename(earlier)
-    elif output.exists():
-        output.rmdir()
-    folder.rename(output)
+    (folder / _LIST).write_text(json.dumps(sorted({*_names(folder), _LIST}), indent=0))
+    if not output.exists() or _is_empty_folder(output):
+        folder.rename(output)
+        return
+    if not output.is_dir():
+        raise _is_there(output)
+    foreign = _names(output) - _listed(output)
+    if foreign:
+        rule = f"must hold nothing but an earlier export, {output} holds {min(foreign)!r}"
+        raise InvalidTuningError(_OPTION, rule)
+    output.rename(earlier)
+    try:
+        folder.rename(output)
+    except BaseException:
+        earlier.rename(output)
+        raise
     shutil.rmtree(earlier, ignore_errors=True)
 
 
 def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """Return the paths of all that is in a folder, relative to it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def _listed(folder: Path) -> set[str]:
+    """Return what an export says that it has put there: nothing, where none did."""
+    try:
+        return set(json.loads((folder / _LIST).read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return set()
 
 
 def _is_empty_folder(output: Path) -> bool:
