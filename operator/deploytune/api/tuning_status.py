@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deploytune.api.conditions import Condition
+from deploytune.api.conditions import Condition, ConditionType
 from deploytune.contract.models import ContractModel, ScalarField, SpentSeconds, Text
 
 Number = Annotated[float, Field(ge=-1e15, le=1e15)]
@@ -142,3 +142,7 @@ class TuningStatus(ContractModel):
         description="where nothing was feasible in the end and the strategy has models: what they "
         "say is at most the probability that as many trials as maxTrials would find anything",
     )
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """Return the condition of that type, None where it is not said."""
+        return next((one for one in self.conditions if one.type == kind), None)

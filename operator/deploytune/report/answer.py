@@ -27,25 +27,35 @@ class AnswerRow:
     margin: str
 
 
-def answer_sentence(status: TuningStatus) -> str:
+def answer_sentence(tuning: DeploymentTuning, status: TuningStatus) -> str:
     """Return what the tuning found, in one sentence."""
     if status.best is not None:
-        how = (
-            f"confirmed in {status.best.confirmations} fresh processes"
-            if status.best.confirmations
-            else "not confirmed: budget.confirmations is 0"
-        )
-        return f"Run {status.best.trial}: {describe_parameters(status.best.parameters)} ({how})."
+        how = _how_confirmed(tuning, status.best)
+        found = f"{status.best.trial}: {describe_parameters(status.best.parameters)}"
+        succeeded = status.condition(ConditionType.SUCCEEDED)
+        if succeeded is not None and succeeded.status is ConditionStatus.FALSE:
+            why = (succeeded.message or succeeded.reason).rstrip(".")
+            return f"No answer: {why}. Best so far, {how}: {found}."
+        return f"Run {found} ({how})."
     found = "No feasible configuration found"
     if status.nearest_miss is not None:
         return f"{found}{_hope(status)}. {_miss_sentence(status.nearest_miss)}"
     return f"{found}, and none came to a measurement{_hope(status)}."
 
 
+def name_of_best(status: TuningStatus) -> str:
+    """Return what the best is to be called: the winner only where the tuning has answered."""
+    succeeded = status.condition(ConditionType.SUCCEEDED)
+    has_answered = succeeded is None or succeeded.status is ConditionStatus.TRUE
+    return "winner" if has_answered else "best so far"
+
+
 def why_stopped(status: TuningStatus) -> str | None:
     """Return why a tuning ended before it could answer, None if it did not."""
-    degraded = (c for c in status.conditions if c.type == ConditionType.DEGRADED)
-    return next((c.message for c in degraded if c.status is ConditionStatus.TRUE), None)
+    degraded = status.condition(ConditionType.DEGRADED)
+    if degraded is None or degraded.status is not ConditionStatus.TRUE:
+        return None
+    return degraded.message
 
 
 def answer_rows(tuning: DeploymentTuning, status: TuningStatus) -> tuple[AnswerRow, ...]:
@@ -73,11 +83,20 @@ def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("metric", "baseline", "winner", "change", "limit", "margin"):
+    headings = ("metric", "baseline", name_of_best(status), "change", "limit", "margin")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in answer_rows(tuning, status):
         table.add_row(*astuple(row))
     return table
+
+
+def _how_confirmed(tuning: DeploymentTuning, best: Answer) -> str:
+    asked = tuning.spec.budget.confirmations
+    if best.confirmations:
+        of_asked = f" of {asked}" if best.confirmations < asked else ""
+        return f"confirmed in {best.confirmations}{of_asked} fresh processes"
+    return "not confirmed" if asked else "not confirmed: budget.confirmations is 0"
 
 
 def _hope(status: TuningStatus) -> str:

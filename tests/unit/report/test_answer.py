@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import pytest
 from builders import OBJECTIVE, a_configuration, a_tuning
 from rich.console import Console
 
-from deploytune.api.conditions import Condition, ConditionStatus
+from deploytune.api.conditions import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Reason,
+    Said,
+    set_condition,
+)
 from deploytune.api.tuning import Answer, LimitMargin, NearestMiss, TuningStatus
 from deploytune.report.answer import answer_sentence, answer_table, why_stopped
 
 
 def test_a_confirmed_winner_is_named_with_its_confirmations() -> None:
-    sentence = answer_sentence(TuningStatus(best=an_answer("tune-4", 120.0, confirmations=3)))
+    sentence = answer_sentence(
+        a_tuning(), TuningStatus(best=an_answer("tune-4", 120.0, confirmations=3))
+    )
     expected = "Run tune-4: kind=measure size=1 level=0 (confirmed in 3 fresh processes)."
     assert expected == sentence
 
 
 def test_an_unconfirmed_winner_is_called_unconfirmed() -> None:
-    sentence = answer_sentence(TuningStatus(best=an_answer("tune-4", 120.0)))
-    assert "not confirmed" in sentence
+    status = TuningStatus(best=an_answer("tune-4", 120.0))
+    assert answer_sentence(a_tuning(), status).endswith("(not confirmed).")
+    of_none = answer_sentence(a_tuning(confirmations=0), status)
+    assert of_none.endswith("(not confirmed: budget.confirmations is 0).")
+
+
+@pytest.mark.parametrize(
+    ("confirmations", "how"), [(0, "not confirmed"), (1, "confirmed in 1 of 2 fresh processes")]
+)
+def test_a_best_that_is_no_answer_is_not_told_as_one(confirmations: int, how: str) -> None:
+    status = without_an_answer(an_answer("tune-4", 120.0, confirmations=confirmations))
+    assert answer_sentence(a_tuning(), status) == (
+        "No answer: the last 3 trials failed for reasons of the cluster. "
+        f"Best so far, {how}: tune-4: kind=measure size=1 level=0."
+    )
+    assert "best so far" in the_table_of(status)[0]
 
 
 def test_the_nearest_miss_names_the_limit_that_binds() -> None:
@@ -30,7 +54,7 @@ def test_the_nearest_miss_names_the_limit_that_binds() -> None:
         limit=200.0,
         value=250.0,
     )
-    sentence = answer_sentence(TuningStatus(nearest_miss=miss))
+    sentence = answer_sentence(a_tuning(), TuningStatus(nearest_miss=miss))
     assert sentence.startswith("No feasible configuration found. Closest was tune-2")
     assert sentence.endswith("the limit that binds: server_memory_mib is 250 MiB, limit 200 MiB.")
 
@@ -43,11 +67,13 @@ def test_a_nearest_miss_whose_limited_metric_was_not_measured_says_so() -> None:
         binding_metric="accuracy",
         limit=0.9,
     )
-    assert "accuracy was not measured" in answer_sentence(TuningStatus(nearest_miss=miss))
+    assert "accuracy was not measured" in answer_sentence(
+        a_tuning(), TuningStatus(nearest_miss=miss)
+    )
 
 
 def test_without_any_measurement_the_answer_says_so() -> None:
-    assert "none came to a measurement" in answer_sentence(TuningStatus())
+    assert "none came to a measurement" in answer_sentence(a_tuning(), TuningStatus())
 
 
 def test_the_hope_that_is_left_stands_beside_the_nearest_miss() -> None:
@@ -61,13 +87,15 @@ def test_the_hope_that_is_left_stands_beside_the_nearest_miss() -> None:
         missed_by=9,
         measured=11,
     )
-    sentence = answer_sentence(TuningStatus(nearest_miss=miss, feasible_left_at_most=0.021))
+    sentence = answer_sentence(
+        a_tuning(), TuningStatus(nearest_miss=miss, feasible_left_at_most=0.021)
+    )
     assert "(the models give as many trials again at most 2.1 % to find one). Closest" in sentence
     assert sentence.endswith("limit 200 MiB, missed by 9 of 11 measured.")
 
 
 def test_a_space_without_anything_else_to_try_is_called_so() -> None:
-    sentence = answer_sentence(TuningStatus(feasible_left_at_most=0.0))
+    sentence = answer_sentence(a_tuning(), TuningStatus(feasible_left_at_most=0.0))
     expected = "none came to a measurement, and there is nothing else to try."
     assert sentence.endswith(expected)
 
@@ -107,6 +135,13 @@ def test_a_degraded_tuning_says_why_it_stopped() -> None:
 
 def test_a_healthy_tuning_was_not_stopped() -> None:
     assert why_stopped(TuningStatus()) is None
+
+
+def without_an_answer(best: Answer) -> TuningStatus:
+    message = "the last 3 trials failed for reasons of the cluster"
+    said = Said(ConditionStatus.FALSE, Reason.TOO_MANY_INFRASTRUCTURE_FAILURES, message)
+    conditions = set_condition((), ConditionType.SUCCEEDED, said, "2026-01-01T00:00:00Z")
+    return TuningStatus(best=best, conditions=conditions)
 
 
 def an_answer(

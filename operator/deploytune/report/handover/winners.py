@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploytune.api.conditions import Condition, ConditionStatus, ConditionType
+from deploytune.api.conditions import ConditionStatus, ConditionType
 from deploytune.api.recorded import RecordedTuning
 from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import Answer, DeploymentTuning, NodePoolSpec, TuningStatus
@@ -63,16 +63,12 @@ def pool_of(tuning: DeploymentTuning, trial: TuningTrial) -> NodePoolSpec:
 
 
 def _is_true(status: TuningStatus, kind: ConditionType) -> bool:
-    found = _condition(status, kind)
+    found = status.condition(kind)
     return found is not None and found.status is ConditionStatus.TRUE
 
 
-def _condition(status: TuningStatus, kind: ConditionType) -> Condition | None:
-    return next((one for one in status.conditions if one.type == kind), None)
-
-
 def _why_none(status: TuningStatus) -> str:
-    succeeded = _condition(status, ConditionType.SUCCEEDED)
+    succeeded = status.condition(ConditionType.SUCCEEDED)
     if succeeded is None:
         return ""
     return f", this one is {succeeded.reason}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deploytune.api.conditions import Condition, ConditionStatus, ConditionType
+from deploytune.api.conditions import ConditionStatus, ConditionType
 from deploytune.api.trial import Purpose
 from deploytune.report.answer import answer_sentence, why_stopped
 from deploytune.report.html.figures.waste import wasted_share
@@ -32,13 +32,12 @@ class Headline:
 
 def headline_of(story: Story) -> Headline:
     """Return what is said first of a tuning."""
-    finished = _condition(story, ConditionType.FINISHED)
+    finished = story.status.condition(ConditionType.FINISHED)
     trouble = why_stopped(story.status)
     if finished is not None and finished.status is ConditionStatus.TRUE:
-        return Headline(
-            f"Finished: {finished.reason}", answer_sentence(story.status), True, trouble
-        )
-    suspended = _condition(story, ConditionType.SUSPENDED)
+        sentence = answer_sentence(story.tuning, story.status)
+        return Headline(f"Finished: {finished.reason}", sentence, True, trouble)
+    suspended = story.status.condition(ConditionType.SUSPENDED)
     is_suspended = suspended is not None and suspended.status is ConditionStatus.TRUE
     if is_suspended:
         return Headline("Suspended", f"The search is suspended: {_so_far(story)}", False, trouble)
@@ -86,7 +85,3 @@ def _duration(story: Story) -> float | None:
     if start is None or end is None:
         return None
     return (from_timestamp(end) - from_timestamp(start)).total_seconds()
-
-
-def _condition(story: Story, kind: ConditionType) -> Condition | None:
-    return next((each for each in story.status.conditions if each.type == kind), None)
