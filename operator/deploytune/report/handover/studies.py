@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from deploytune.api.recorded import RecordedTuning
 from deploytune.api.translate import problem_of
 from deploytune.api.trial import Purpose, TuningTrial
-from deploytune.api.tuning import DeploymentTuning
+from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.metrics import Direction
+from deploytune.report.answer import name_of_best
 from deploytune.search.problem import Problem
 from deploytune.search.strategies.optuna_bridge import distributions_of
 from deploytune.search.violations import violation_of
@@ -87,12 +88,12 @@ def _direction(direction: Direction) -> Literal["minimize", "maximize"]:
 def _attributes_of_study(tuning: DeploymentTuning, problem: Problem) -> Attributes:
     names = [constraint.limit.metric for constraint in problem.constraints]
     spec = tuning.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    best = None if tuning.status is None else tuning.status.best
+    status = tuning.status or TuningStatus()
     return {
         "tuning": tuning.metadata.name,
         "constraints": [*names, OTHER_CONSTRAINT],
         "limits": spec.get("constraints", []),
-        "winner": None if best is None else best.trial,
+        name_of_best(status): None if status.best is None else status.best.trial,
     }
 
 

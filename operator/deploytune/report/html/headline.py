@@ -47,9 +47,7 @@ def headline_of(story: Story) -> Headline:
 def facts_of(story: Story) -> Iterator[tuple[str, str]]:
     """Yield the figures of the whole tuning, by name."""
     confirmations = sum(trial.spec.purpose is Purpose.CONFIRM for trial in story.trials)
-    of_search = len(story.trials) - confirmations
-    budget = story.tuning.spec.budget.max_trials
-    yield "trials of the search", f"{of_search} of at most {budget}"
+    yield "trials of the search", _charged(story)
     yield "confirmations", str(confirmations)
     counts = [f"{count} {outcome}" for outcome, count in story.status.outcomes.items()]
     yield "outcomes", ", ".join(counts) or "none yet"
@@ -64,6 +62,15 @@ def facts_of(story: Story) -> Iterator[tuple[str, str]]:
     algorithm = story.problem.algorithm
     words = [algorithm.name, algorithm.preset or "", algorithm.sampler or ""]
     yield "search", f"{' '.join(filter(None, words))}, seed {algorithm.seed}"
+
+
+def _charged(story: Story) -> str:
+    """Return how much of the budget is used: what was charged to it, or is in flight."""
+    outcomes = [t.status.outcome for t in story.trials if t.spec.purpose is not Purpose.CONFIRM]
+    charged = sum(outcome is None or outcome.policy.charged for outcome in outcomes)
+    others = len(outcomes) - charged
+    more = f" + {others} not charged" if others else ""
+    return f"{charged} of at most {story.tuning.spec.budget.max_trials}{more}"
 
 
 def _so_far(story: Story) -> str:

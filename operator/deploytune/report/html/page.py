@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deploytune import __version__
 from deploytune.api.recorded import RecordedTuning
-from deploytune.report.answer import answer_rows
+from deploytune.report.answer import answer_rows, name_of_best
 from deploytune.report.html.bundle import hash_source, packed, plotly_code
 from deploytune.report.html.candidates import describe_candidates
 from deploytune.report.html.figures.figure import Figure
@@ -46,6 +46,8 @@ def render_report(recorded: RecordedTuning, now: datetime) -> str:
         headline=headline_of(story),
         facts=tuple(facts_of(story)),
         answer=answer_rows(story.tuning, story.status),
+        best_name=name_of_best(story.status),
+        has_baseline=story.status.baseline is not None,
         confirmations=0 if story.status.best is None else story.status.best.confirmations,
         candidates=tuple(describe_candidates(story)),
         winner=winner,

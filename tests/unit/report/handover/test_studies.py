@@ -128,3 +128,8 @@ def test_the_study_says_what_its_numbers_mean() -> None:
     assert (("maximize",), (OBJECTIVE,)) == (study.directions, study.metric_names)
     assert [MEMORY, "outcome"] == study.attributes["constraints"]
     assert "tune-1" == study.attributes["winner"]
+
+
+def test_before_the_end_no_trial_is_called_the_winner() -> None:
+    attributes = study_of(an_answered(finished=False)).attributes
+    assert ("tune-1", False) == (attributes["best so far"], "winner" in attributes)

@@ -122,7 +122,25 @@ def test_a_suspended_tuning_says_so_and_calls_nothing_a_winner() -> None:
     record = recorded(running.tuning, running.trials, Course(is_suspended=True))
     page = a_page(record)
     assert "The search is suspended: 12 trials ended, 1 in flight." in page
-    assert ("The best so far against" in page, "The winner against" in page) == (True, False)
+    assert "The best so far against the baseline" in page
+    assert "<th>best so far</th>" in page
+    outside = re.sub(
+        r'class="winner"|id="winner"|<style>.*?</style>|<script.*', "", page, flags=re.DOTALL
+    )
+    assert "winner" not in outside
+    figures = json.dumps(data_of(page)["figures"]).replace("var(--winner)", "")
+    assert "winner" not in figures
+
+
+def test_without_a_baseline_the_winner_is_set_against_nothing() -> None:
+    record = a_record(12)
+    assert record.tuning.status is not None
+    status = record.tuning.status.model_copy(update={"baseline": None})
+    page = a_page(
+        RecordedTuning(record.tuning.model_copy(update={"status": status}), record.trials, "here")
+    )
+    assert "<h2>The winner</h2>" in page
+    assert "the baseline was measured once" not in page
 
 
 def test_a_tuning_of_which_nothing_has_ended_has_a_page_that_says_so() -> None:
@@ -188,6 +206,15 @@ def test_the_facts_count_the_search_apart_from_confirmations() -> None:
     facts = dict(facts_of(a_story(12)))
     assert ("12 of at most 12", "3") == (facts["trials of the search"], facts["confirmations"])
     assert "accelerator seconds" in facts
+
+
+def test_a_trial_that_is_charged_to_nothing_is_counted_apart_from_the_budget() -> None:
+    lost = {
+        3: {"outcome": OutcomeKind.INFRASTRUCTURE},
+        5: {"outcome": OutcomeKind.MISCONFIGURED},
+    }
+    story = a_story(10, running=1, changed=lost)
+    assert "9 of at most 11 + 2 not charged" == dict(facts_of(story))["trials of the search"]
 
 
 def test_a_candidate_that_a_confirmation_put_out_is_told_with_what_spoke_against_it() -> None:

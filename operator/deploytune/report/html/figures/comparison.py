@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from deploytune.api.tuning import Answer
 from deploytune.contract.limits import Limit
+from deploytune.report.answer import name_of_best
 from deploytune.report.html.figures.figure import Figure, Layout, Trace, plain
 from deploytune.report.html.story import Story
 from deploytune.report.wording import describe_value
@@ -50,7 +51,7 @@ def _keys(story: Story, winner: Answer) -> list[str]:
 
 
 def _sides(story: Story, winner: Answer, key: str) -> Iterator[tuple[str, Answer, str]]:
-    yield "winner", winner, "var(--winner)"
+    yield name_of_best(story.status), winner, "var(--winner)"
     baseline = story.status.baseline
     if baseline is not None and key in baseline.metrics:
         yield "baseline", baseline, "var(--baseline)"

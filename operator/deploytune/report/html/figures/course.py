@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from deploytune.api.trial import TuningTrial
 from deploytune.contract.outcomes import OutcomeKind
+from deploytune.report.answer import name_of_best
 from deploytune.report.html.figures.figure import (
     Figure,
     Trace,
@@ -127,7 +128,7 @@ def _answer(story: Story, place: float) -> list[Trace]:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": "winner, confirmed",
+            "name": f"{name_of_best(story.status)}, confirmed",
             "x": [place],
             "y": [winner.metrics[story.objective]],
             "error_y": {"array": [winner.half_widths.get(story.objective, 0.0)]},

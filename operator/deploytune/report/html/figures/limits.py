@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from deploytune.api.trial import TuningTrial
 from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import OutcomeKind
+from deploytune.report.answer import name_of_best
 from deploytune.report.html.figures.figure import (
     Figure,
     Layout,
@@ -84,13 +85,13 @@ def _points(story: Story, kind: OutcomeKind, trials: Sequence[TuningTrial], metr
 def _marked(story: Story, metric: str) -> Iterator[Trace]:
     """Yield the winner and the baseline, with their intervals."""
     told = (
-        ("winner", story.status.best, "star", 15),
-        ("baseline", story.status.baseline, "diamond", 11),
+        (name_of_best(story.status), story.status.best, "winner", "star", 15),
+        ("baseline", story.status.baseline, "baseline", "diamond", 11),
     )
-    for name, answer, symbol, size in told:
+    for name, answer, colour_name, symbol, size in told:
         if answer is None or metric not in answer.metrics or story.objective not in answer.metrics:
             continue
-        colour = f"var(--{name})"
+        colour = f"var(--{colour_name})"
         yield {
             "type": "scatter",
             "mode": "markers",
