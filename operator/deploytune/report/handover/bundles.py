@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import DeploymentTuning
+from deploytune.api.tuning import DeploymentTuning, Metadata
 from deploytune.contract.codec import encode_request
 from deploytune.contract.models import ContractModel
 from deploytune.contract.request import (
@@ -36,6 +36,8 @@ from deploytune.state.pods.manifest import (
     volumes_of,
 )
 from deploytune.state.pods.placement import placement_of
+
+_LASTING = ("name", "namespace", "labels", "annotations")
 
 RUN_AGAIN = "run-again"
 """The file that is a program."""
@@ -63,14 +65,13 @@ def bundle_of(
     Raises:
         InvalidTuningError: the tuning has no such pool.
     """
-    question = tuning.model_copy(update={"status": None})
     files = {
         "README.md": _readme(tuning, trial),
         "request.json": f"{encode_request(request)}\n",
         RUN_AGAIN: _SCRIPT,
         "circumstances.yaml": _yaml(_circumstances(tuning, trial, request)),
-        "trial.yaml": _yaml(_plain(trial)),
-        "tuning.yaml": _yaml(_plain(question)),
+        "trial.yaml": _yaml({**_plain(trial), "metadata": _lasting(trial.metadata)}),
+        "tuning.yaml": _yaml(_plain(_question(tuning))),
     }
     image = image_on_record(tuning)
     if image is not None:
@@ -78,6 +79,19 @@ def bundle_of(
     if configuration is not None:
         files["config.pbtxt"] = configuration
     return files
+
+
+def _question(tuning: DeploymentTuning) -> DeploymentTuning:
+    """Return a tuning as it is asked anew: unanswered, neither stopped nor suspended."""
+    asked = tuning.spec.replace(stop=False, suspend=False)
+    lasting = Metadata.model_validate(_lasting(tuning.metadata))
+    return tuning.model_copy(update={"metadata": lasting, "spec": asked, "status": None})
+
+
+def _lasting(metadata: Metadata) -> dict[str, Any]:
+    """Return the metadata that are the user's; the others are of one object in one cluster."""
+    plain = _plain(metadata)
+    return {name: plain[name] for name in _LASTING if plain.get(name)}
 
 
 def _circumstances(

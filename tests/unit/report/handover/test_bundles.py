@@ -48,6 +48,24 @@ def test_its_tuning_can_be_read_again_and_has_no_answer() -> None:
     assert tuning.status is None
 
 
+def test_nothing_in_it_is_of_one_object_in_one_cluster() -> None:
+    recorded = an_answered(parsed(a_cluster_document()))
+    of_cluster = {"uid": A_UID, "resource_version": "7", "generation": 3, "labels": {"team": "a"}}
+    metadata = recorded.tuning.metadata.replace(creation_timestamp="then", **of_cluster)
+    stopped = recorded.tuning.spec.replace(stop=True, suspend=True)
+    tuning = recorded.tuning.model_copy(update={"metadata": metadata, "spec": stopped})
+    winner = recorded.trials[1]
+    trial = winner.model_copy(update={"metadata": winner.metadata.replace(**of_cluster)})
+    bundle = bundle_of(tuning, trial, build_request(tuning, trial, 0), None)
+
+    for name in ("trial.yaml", "tuning.yaml"):
+        told = yaml.safe_load(bundle[name])["metadata"]
+        assert {"name", "namespace", "labels", "annotations"} >= set(told)
+        assert {"team": "a"} == told["labels"]
+    spec = yaml.safe_load(bundle["tuning.yaml"])["spec"]
+    assert (False, False) == (spec["stop"], spec["suspend"])
+
+
 def test_its_job_runs_the_very_container_of_the_trial() -> None:
     job = yaml.safe_load(a_bundle()["job.yaml"])
     recorded = an_answered(parsed(edited("spec.trial.image", DIGEST, a_cluster_document())))
