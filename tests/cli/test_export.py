@@ -288,7 +288,9 @@ def test_a_deployment_and_its_service_go_to_standard_output(
     assert ("Service", "shop") == (service["kind"], service["metadata"]["name"])
 
 
-@pytest.mark.parametrize("option", ["--name=Shop", "--name=a.b", "--name=-a", "--replicas=-1"])
+@pytest.mark.parametrize(
+    "option", ["--name=Shop", "--name=a.b", "--name=-a", "--name=2b", "--replicas=-1"]
+)
 def test_what_no_object_can_have_is_refused(option: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["export", "kubernetes", "tune", option])

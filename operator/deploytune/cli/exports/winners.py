@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deploytune.report.handover.winners import Winner
 
 _MOST_REPLICAS = 1000
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
+_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 
 
 def add_winner_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,8 @@ def as_yaml(*manifests: dict[str, Any]) -> str:
 
 def _object_name(text: str) -> str:
     if not _LABEL.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"must be a DNS label of at most 50 characters: {text!r}")
+        rule = "must be a DNS label of at most 50 characters that begins with a letter"
+        raise argparse.ArgumentTypeError(f"{rule}: {text!r}")
     return text
 
 

@@ -16,6 +16,7 @@ from deploytune.report.handover.serving_pods import (
     labels_of,
     metadata_of,
     pod_spec,
+    service_name,
     serving_container,
 )
 from deploytune.state.pods.manifest import DEADLINE_MARGIN_SECONDS
@@ -59,7 +60,11 @@ def deployment_of(served: Served, replicas: int) -> Manifest:
 
 
 def service_of(served: Served) -> Manifest:
-    """Return a Service in front of the Deployment."""
+    """Return a Service in front of the Deployment.
+
+    Raises:
+        InvalidTuningError: its name begins with a digit.
+    """
     ports = [
         {"name": name, "port": port, "targetPort": name, "protocol": "TCP"}
         for name, port in _PORTS.items()
@@ -67,7 +72,7 @@ def service_of(served: Served) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata_of(served),
+        "metadata": metadata_of(served, service_name(served)),
         "spec": {"selector": labels_of(served), "ports": ports},
     }
 

@@ -16,6 +16,7 @@ from deploytune.report.handover.serving_pods import (
     Served,
     metadata_of,
     pod_spec,
+    service_name,
     serving_container,
 )
 
@@ -39,13 +40,17 @@ _OF_POD = (
 def inference_service_of(
     served: Served, storage_uri: str, service_account: str | None, replicas: int
 ) -> Manifest:
-    """Return an InferenceService for the repository at `storage_uri`."""
+    """Return an InferenceService for the repository at `storage_uri`.
+
+    Raises:
+        InvalidTuningError: its name, which its Services have too, begins with a digit.
+    """
     pod = pod_spec(served)
     account = {} if service_account is None else {"serviceAccountName": service_account}
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
-        "metadata": metadata_of(served),
+        "metadata": metadata_of(served, service_name(served)),
         "spec": {
             "predictor": {
                 "minReplicas": replicas,

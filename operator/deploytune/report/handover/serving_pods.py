@@ -40,8 +40,8 @@ class Served:
 
     @property
     def repository(self) -> str:
-        """The folder of the repository in a container."""
-        return f"{REPOSITORIES}/{self.name}"
+        """The folder of the repository in a container: the tuning's, whatever serves it."""
+        return f"{REPOSITORIES}/{self.winner.tuning.metadata.name}"
 
 
 def served(winner: Winner, name: str | None, image: str | None, claim: str | None) -> Served:
@@ -55,6 +55,18 @@ def served(winner: Winner, name: str | None, image: str | None, claim: str | Non
         rule = "must be given: the record of this tuning names no image of its trials"
         raise InvalidTuningError("--image", rule)
     return Served(winner, name or winner.tuning.metadata.name, image, claim)
+
+
+def service_name(served: Served) -> str:
+    """Return the name as that of a Service, which Kubernetes holds to a stricter rule.
+
+    Raises:
+        InvalidTuningError: it begins with a digit.
+    """
+    if not served.name[0].isalpha():
+        rule = "must be given: the name of a Service begins with a letter"
+        raise InvalidTuningError("--name", rule, served.name)
+    return served.name
 
 
 def pod_spec(served: Served) -> Manifest:

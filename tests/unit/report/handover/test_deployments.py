@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from deploytune.api.tuning import DeploymentTuning
 from deploytune.contract.codec import decode_request
 from deploytune.contract.errors import InvalidTuningError
 from deploytune.report.handover.deployments import deployment_of, job_of, service_of
+from deploytune.report.handover.inference_services import inference_service_of
 from deploytune.report.handover.serving_pods import Served, served
 from deploytune.report.handover.winners import winner_of
 
@@ -22,10 +24,13 @@ IMAGE = "registry.example.com/trial:1"
 
 
 def a_winner(
-    tuning: DeploymentTuning | None = None, image: str | None = IMAGE, claim: str | None = None
+    tuning: DeploymentTuning | None = None,
+    image: str | None = IMAGE,
+    claim: str | None = None,
+    name: str | None = None,
 ) -> Served:
     recorded = an_answered(tuning or parsed(a_cluster_document()))
-    return served(winner_of(recorded, provisional=False), None, image, claim)
+    return served(winner_of(recorded, provisional=False), name, image, claim)
 
 
 def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +49,22 @@ def test_an_init_container_builds_what_the_server_serves() -> None:
     assert ["--serve", "/repository/digits"] == server["args"][:2]
     (mounted,) = [m for m in build["volumeMounts"] if m["mountPath"] == "/repository"]
     assert mounted in server["volumeMounts"]
+
+
+def test_objects_of_another_name_serve_what_the_job_has_left() -> None:
+    (build,) = containers_of(job_of(a_winner(claim="models")))
+    (server,) = containers_of(deployment_of(a_winner(claim="models", name="shop"), 1))
+    assert build["args"][1] == server["args"][1] == "/repository/digits"
+
+
+def test_a_tuning_whose_name_no_service_can_have_needs_another() -> None:
+    tuning = parsed(edited("metadata.name", "8digits", a_cluster_document()))
+    words = "--name: must be given: the name of a Service begins with a letter, got '8digits'"
+    with pytest.raises(InvalidTuningError, match=re.escape(words)):
+        service_of(a_winner(tuning))
+    with pytest.raises(InvalidTuningError, match=re.escape(words)):
+        inference_service_of(a_winner(tuning), "pvc://models/8digits", None, 1)
+    assert "digits" == service_of(a_winner(tuning, name="digits"))["metadata"]["name"]
 
 
 def test_what_is_built_is_what_the_winner_was_asked() -> None:
