@@ -116,6 +116,11 @@ def test_maps_show_their_keys_and_lists_what_tells_their_items_apart(metric: Jso
         assert set(schema["items"]["required"]) & set(body["labelsFromPath"])
 
 
+def test_margins_to_several_limits_of_a_metric_are_told_apart() -> None:
+    [margin] = [metric for metric in METRICS if metric["name"] == "best_margin"]
+    assert {"metric", "limit"} <= set(labels_of(margin))
+
+
 def test_no_name_is_taken_twice_nor_by_the_operator() -> None:
     names = [f"{PREFIX}_{metric['name']}" for metric in METRICS]
     assert len(names) == len(set(names))

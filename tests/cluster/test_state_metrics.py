@@ -113,7 +113,7 @@ def test_every_metric_has_series_of_a_tuning_with_an_answer(
         'deploytune_tuning_condition{.*type="Degraded"} 0',
         'deploytune_tuning_outcomes{.*outcome="Crashed".*} 3',
         'deploytune_tuning_wasted_seconds{cause="Crashed/OutOfMemory".*} 30',
-        'deploytune_tuning_best_margin{.*metric="server_memory_mib".*} 50',
+        'deploytune_tuning_best_margin{.*limit="200".*metric="server_memory_mib".*} 50',
         'deploytune_tuning_best_info{.*pool="one",trial="tune-3",tuning="tune"} 1',
         "deploytune_tuning_started_timestamp_seconds{.*} 1.7672256e",
     ):

@@ -59,12 +59,17 @@ def why_stopped(status: TuningStatus) -> str | None:
 
 
 def answer_rows(tuning: DeploymentTuning, status: TuningStatus) -> tuple[AnswerRow, ...]:
-    """Return the winner's metrics beside the baseline's, limits and objective marked."""
+    """Return the winner's metrics beside the baseline's, objective and limits marked.
+
+    A metric with several limits has a row for each.
+    """
     winner, baseline = status.best, status.baseline
     if winner is None:
         return ()
     objective = tuning.spec.objectives[0]
-    margins = {margin.metric: margin for margin in winner.margins}
+    margins: dict[str, list[LimitMargin | None]] = {}
+    for margin in winner.margins:
+        margins.setdefault(margin.metric, []).append(margin)
     aim = objective.direction.value.lower().replace("ize", "ise")
     return tuple(
         AnswerRow(
@@ -72,9 +77,10 @@ def answer_rows(tuning: DeploymentTuning, status: TuningStatus) -> tuple[AnswerR
             _figure(baseline, key),
             _figure(winner, key),
             _change(baseline, winner, key),
-            *_limit_columns(margins.get(key)),
+            *_limit_columns(tuning, margin),
         )
         for key in _ordered_keys(objective.key, margins, winner.metrics)
+        for margin in margins.get(key, [None])
     )
 
 
@@ -147,8 +153,11 @@ def _change(baseline: Answer | None, winner: Answer, key: str) -> str:
     return f"{percent:+.1f} % {'better' if is_better else 'worse'}"
 
 
-def _limit_columns(margin: LimitMargin | None) -> tuple[str, str]:
+def _limit_columns(tuning: DeploymentTuning, margin: LimitMargin | None) -> tuple[str, str]:
     if margin is None:
         return "", ""
     inside = "-" if margin.margin is None else describe_value(margin.metric, margin.margin)
-    return describe_value(margin.metric, margin.limit), inside
+    limits = (each for each in tuning.spec.constraints if each.key == margin.metric)
+    is_most = any(limit.max == margin.limit for limit in limits)
+    side = "at most" if is_most else "at least"
+    return f"{side} {describe_value(margin.metric, margin.limit)}", inside

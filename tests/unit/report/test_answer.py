@@ -15,7 +15,7 @@ from deploytune.api.conditions import (
     set_condition,
 )
 from deploytune.api.tuning import Answer, LimitMargin, NearestMiss, TuningStatus
-from deploytune.report.answer import answer_sentence, answer_table, why_stopped
+from deploytune.report.answer import answer_rows, answer_sentence, answer_table, why_stopped
 
 
 def test_a_confirmed_winner_is_named_with_its_confirmations() -> None:
@@ -113,7 +113,19 @@ def test_the_table_puts_the_objective_first_and_limits_beside_margins() -> None:
     ]
     assert rows[2].split() == [
         *("server_memory_mib", "150", "MiB", "180", "MiB", "+20.0", "%", "worse"),
-        *("200", "MiB", "20", "MiB"),
+        *("at", "most", "200", "MiB", "20", "MiB"),
+    ]
+
+
+def test_a_metric_with_two_limits_has_a_row_for_each() -> None:
+    memory = "server_memory_mib"
+    limits = [{"metric": memory, "max": 200}, {"metric": memory, "min": 150}]
+    best = an_answer("tune-4", 120.0, memory=180.0)
+    margins = (*best.margins, LimitMargin(metric=memory, limit=150.0, value=180.0, margin=30.0))
+    status = TuningStatus(best=best.replace(margins=margins))
+    rows = answer_rows(a_tuning(spec={"constraints": limits}), status)
+    assert [("at most 200 MiB", "20 MiB"), ("at least 150 MiB", "30 MiB")] == [
+        (row.limit, row.margin) for row in rows if row.metric == memory
     ]
 
 

@@ -25,6 +25,7 @@ from deploytune.api.recorded import RecordedTuning
 from deploytune.api.translate import problem_of
 from deploytune.api.trial import Purpose, TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
+from deploytune.contract.limits import Limit
 from deploytune.contract.metrics import Direction
 from deploytune.report.answer import name_of_best
 from deploytune.search.problem import Problem
@@ -86,7 +87,7 @@ def _direction(direction: Direction) -> Literal["minimize", "maximize"]:
 
 
 def _attributes_of_study(tuning: DeploymentTuning, problem: Problem) -> Attributes:
-    names = [constraint.limit.metric for constraint in problem.constraints]
+    names = _constraint_names([constraint.limit for constraint in problem.constraints])
     spec = tuning.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     status = tuning.status or TuningStatus()
     return {
@@ -95,6 +96,17 @@ def _attributes_of_study(tuning: DeploymentTuning, problem: Problem) -> Attribut
         "limits": spec.get("constraints", []),
         name_of_best(status): None if status.best is None else status.best.trial,
     }
+
+
+def _constraint_names(limits: Sequence[Limit]) -> list[str]:
+    """Return the metrics that are limited, with the limit where one has several."""
+    metrics = [limit.metric for limit in limits]
+    return [
+        metric
+        if metrics.count(metric) == 1
+        else f"{metric} at {'most' if limit.max is not None else 'least'} {limit.bound:g}"
+        for metric, limit in zip(metrics, limits, strict=True)
+    ]
 
 
 def _frozen(

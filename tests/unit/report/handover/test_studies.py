@@ -130,6 +130,13 @@ def test_the_study_says_what_its_numbers_mean() -> None:
     assert "tune-1" == study.attributes["winner"]
 
 
+def test_the_constraints_of_one_metric_have_names_of_their_own() -> None:
+    limits = [{"metric": MEMORY, "max": 200}, {"metric": MEMORY, "min": 50.5}]
+    attributes = study_of(an_answered(a_tuning(spec={"constraints": limits}))).attributes
+    expected = [f"{MEMORY} at most 200", f"{MEMORY} at least 50.5", "outcome"]
+    assert expected == attributes["constraints"]
+
+
 def test_before_the_end_no_trial_is_called_the_winner() -> None:
     attributes = study_of(an_answered(finished=False)).attributes
     assert ("tune-1", False) == (attributes["best so far"], "winner" in attributes)
