@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 from builders import a_configuration, a_finished_trial, a_trial, a_tuning
-from report_builders import LATENCY, MEMORY, OBJECTIVE, a_record, a_story, recorded
+from report_builders import LATENCY, MEMORY, OBJECTIVE, a_choice, a_record, a_story, recorded
 
 from deploytune.api.trial import AttemptRecord, Purpose
 from deploytune.contract.outcomes import Cause, OutcomeKind
@@ -203,6 +203,21 @@ def test_the_shares_of_outcomes_of_a_value_add_up_to_one() -> None:
     crashed = trace(figure, "Crashed")
     at = list(crashed["y"]).index("model=crashing")  # type: ignore[call-overload]
     assert 1.0 == crashed["x"][at]  # type: ignore[index]
+
+
+def test_a_variant_in_which_a_parameter_is_not_active_has_its_column() -> None:
+    space = [
+        a_choice("model", ["a", "b"]),
+        {**a_choice("precision", ["fp32", "fp16"]), "when": {"model": ["a"]}},
+    ]
+    trials = [
+        a_finished_trial(0, parameters={"model": "a", "precision": "fp32"}),
+        a_finished_trial(1, OutcomeKind.CRASHED, parameters={"model": "b"}),
+    ]
+    story = Story.of(recorded(a_tuning(parameters=space, confirmations=0), trials))
+    (heat,) = drawn(feasibility_map(story)).data
+    assert ["fp32", "fp16", "-"] == heat["x"]
+    assert [[1.0, None, None], [None, None, 0.0]] == heat["z"]
 
 
 def test_the_pool_is_a_variant_where_there_are_several() -> None:

@@ -31,7 +31,8 @@ def feasibility_map(story: Story) -> Figure | None:
     down = parameters if across is None else parameters[:-1]
     cells = outcomes_by_variant(story, down, across)
     rows = list(dict.fromkeys(row for row, _ in cells))[:_MOST_ROWS]
-    columns = _levels(across)
+    tried = [column for _, column in cells]
+    columns = list(dict.fromkeys([*_levels(across), *tried]))  # not active is no level
     shares = [[_share(cells.get((row, column))) for column in columns] for row in rows]
     texts = [[_short(cells.get((row, column))) for column in columns] for row in rows]
     hovers = [[_hover(row, column, cells.get((row, column))) for column in columns] for row in rows]
