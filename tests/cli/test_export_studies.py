@@ -117,6 +117,10 @@ def test_a_study_of_that_name_is_left_alone(place: str, refusal: Callable[..., s
         ("nowhere/studies.log", "No such file or directory"),
         ("sqlite:///nowhere/studies.db", "unable to open database file"),
         ("strange://host/db", "strange"),
+        ("sqlite:///", "--storage: must name a file, as in sqlite:///FILE, got 'sqlite:///'"),
+        ("sqlite://", "--storage: must name a file"),
+        ("sqlite:///:memory:", "--storage: must name a file"),
+        ("mysql://host:port/db", "--storage: must be the URL of a database"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_line(
@@ -129,6 +133,24 @@ def test_a_file_that_is_no_storage_stays_as_it_is(refusal: Callable[..., str]) -
     Path("studies.db").write_text("mine")
     assert "file is not a database" in refusal("--storage", SQLITE)
     assert "mine" == Path("studies.db").read_text()
+
+
+@pytest.mark.parametrize("place", [SQLITE, JOURNAL])
+def test_what_an_interrupted_export_left_is_no_part_of_the_next(place: str, here: Path) -> None:
+    exported("--storage", place)
+    name = place.removeprefix("sqlite:///")
+    Path(name).rename(f".writing-{name}")
+    Path(f".writing-{name}.lock").touch()
+    assert ExitCode.ANSWER == exported("--storage", place)
+    assert 5 == len(opened(place).trials)
+    assert {".deploytune", name} == {path.name for path in here.iterdir()}
+
+
+def test_a_url_may_name_a_driver_and_its_options(here: Path) -> None:
+    place = "sqlite+pysqlite:///studies.db?timeout=5"
+    assert ExitCode.ANSWER == exported("--storage", place)
+    assert 5 == len(opened(SQLITE).trials)
+    assert {".deploytune", "studies.db"} == {path.name for path in here.iterdir()}
 
 
 def test_nothing_else_is_left(here: Path) -> None:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optuna.storages import BaseStorage
+    from sqlalchemy.engine import URL
 
     from deploytune.report.handover.studies import StudyRecord
 
 _OPTION = "--storage"
-_SQLITE = "sqlite:///"
 _JOURNAL_ENDING = ".log"
 
 
@@ -64,25 +64,57 @@ def _put(record: StudyRecord, place: str, name: str) -> None:
         _add_study(record, place, name)
         return
     arriving = temporary_beside(file)
+    _remove(arriving)  # what an interrupted export left
     try:
-        _add_study(record, place.removesuffix(str(file)) + str(arriving), name)
+        _add_study(record, _instead(place, arriving), name)
         arriving.replace(file)
         make_durable(file.parent)
     except OSError as error:
         raise MachineError(f"{file} cannot be written: {error.strerror}") from error
     finally:
-        arriving.unlink(missing_ok=True)
+        _remove(arriving)
+
+
+def _remove(arriving: Path) -> None:
+    """Remove a storage that was not finished, with the lock or journal beside it."""
+    for ending in ("", ".lock", "-journal"):
+        arriving.with_name(f"{arriving.name}{ending}").unlink(missing_ok=True)
 
 
 def _file_of(place: str) -> Path | None:
-    """Return the file that a storage on this machine is, None if it is somewhere else."""
-    if place.startswith(_SQLITE):
-        return Path(place.removeprefix(_SQLITE))
-    if "://" in place:
+    """Return the file that a storage on this machine is, None if it is somewhere else.
+
+    Raises:
+        InvalidTuningError: it is neither a journal nor a URL, or a URL of SQLite without a file.
+    """
+    if "://" not in place:
+        if not place.endswith(_JOURNAL_ENDING):
+            raise InvalidTuningError(_OPTION, "must be a URL or end in .log", place)
+        return Path(place)
+    database = _url_of(place).database
+    if _url_of(place).get_backend_name() != "sqlite":
         return None
-    if not place.endswith(_JOURNAL_ENDING):
-        raise InvalidTuningError(_OPTION, "must be a URL or end in .log", place)
-    return Path(place)
+    if database in (None, "", ":memory:"):
+        raise InvalidTuningError(_OPTION, "must name a file, as in sqlite:///FILE", place)
+    # A URI of SQLite's own may be a file that no path names.
+    return None if database.startswith("file:") else Path(database)
+
+
+def _instead(place: str, file: Path) -> str:
+    """Return a storage like `place` in another file."""
+    if "://" not in place:
+        return str(file)
+    return _url_of(place).set(database=str(file)).render_as_string(hide_password=False)
+
+
+def _url_of(place: str) -> URL:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(place)
+    except (ArgumentError, ValueError):
+        raise InvalidTuningError(_OPTION, "must be the URL of a database", place) from None
 
 
 def _add_study(record: StudyRecord, place: str, name: str) -> None:
