@@ -6,12 +6,13 @@ fails and closes nothing: what is believed to fail is merely tried late.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deploytune.contract.models import Scalar
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Algorithm, Problem
-from deploytune.search.strategies.tba_paper import PAPER, PUBLISHED, fold
+from deploytune.search.strategies.tba_paper import PAPER, PUBLISHED, AnnealingState, fold
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,22 @@ def closed_values(problem: Problem, knowledge: Knowledge) -> tuple[ClosedValue, 
     if not closes_values(problem.algorithm):
         return ()
     known = knowledge.within(problem.space).finished[: PUBLISHED.map_at_most]
-    state = fold(problem, known)
+    return _closed(fold(problem, known))
+
+
+def closed_over_time(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[ClosedValue, ...]]:
+    """Yield what was closed after 0, 1, ... ended trials, the hand-off, which opens all, last."""
+    if not closes_values(problem.algorithm):
+        return
+    known = knowledge.within(problem.space).finished
+    for count in range(len(known) + 1):
+        state = fold(problem, known[:count])
+        yield _closed(state)
+        if state.has_handed_off:
+            return
+
+
+def _closed(state: AnnealingState) -> tuple[ClosedValue, ...]:
     if state.has_handed_off:
         return ()
     closed = [

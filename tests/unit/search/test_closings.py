@@ -5,7 +5,7 @@ from __future__ import annotations
 from search_builders import a_choice, a_finished, a_problem, an_integer
 
 from deploytune.contract.outcomes import OutcomeKind
-from deploytune.search.closings import ClosedValue, closed_values
+from deploytune.search.closings import ClosedValue, closed_over_time, closed_values
 from deploytune.search.history import Knowledge
 from deploytune.search.problem import Algorithm
 from deploytune.search.space import Space
@@ -43,3 +43,16 @@ def test_nothing_is_closed_after_the_hand_off() -> None:
 
 def test_the_default_closes_nothing() -> None:
     assert [] == closed_after(9, algorithm=Algorithm("TBA"))
+
+
+def test_over_time_it_is_what_was_closed_after_each_trial_until_the_hand_off() -> None:
+    trials = [
+        a_finished(index, {"backend": "a", "size": index + 1}, OutcomeKind.CRASHED)
+        for index in range(20)
+    ]
+    problem = a_problem(SPACE, algorithm=PAPER, max_trials=40)
+    moments = [*closed_over_time(problem, Knowledge(tuple(trials)))]
+    assert moments[:15] == [
+        closed_values(problem, Knowledge(tuple(trials[:count]))) for count in range(15)
+    ]
+    assert [()] == moments[15:]

@@ -1,7 +1,7 @@
 """Which values the search had closed, and for which trials.
 
-The record holds no list of closed subspaces. Of `preset: Paper` it can be folded from the trials;
-every other strategy closes nothing, so that there is nothing to tell.
+The status says what is closed at the moment, and at the end nothing is. What was, follows from the
+trials: only `preset: Paper` closes any.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from deploytune.contract.models import Scalar
 from deploytune.report.html.story import Story
-from deploytune.search.strategies.tba_paper import Value, fold
-
-_PAPER = "Paper"
+from deploytune.search.closings import closed_over_time
+from deploytune.search.parameters import kind_of
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,14 @@ class Closing:
     last: int
 
 
-def closes_values(story: Story) -> bool:
-    """Whether the tuning's strategy ever closes a value."""
-    return story.problem.algorithm.preset == _PAPER
-
-
 def closings_of(story: Story) -> tuple[Closing, ...]:
     """Return what was closed, in the order in which it was, until the hand-off to TPE."""
-    if not closes_values(story):
-        return ()
-    space = story.problem.space
-    finished = story.knowledge.within(space).finished
-    since: dict[Value, int] = {}
+    moments = [*closed_over_time(story.problem, story.knowledge)]
+    since: dict[tuple[str, str, Scalar], int] = {}
     found: list[Closing] = []
-    for count in range(len(finished) + 1):
-        state = fold(story.problem, finished[:count])
-        ends = state.has_handed_off or count == len(finished)
-        closed = {value for value in state.closed if state.is_closed(value) and not ends}
+    for count, moment in enumerate([*moments[:-1], ()]):  # the end of the record ends every bar
+        closed = dict.fromkeys((one.parameter, kind_of(one.value), one.value) for one in moment)
         opened = [value for value in since if value not in closed]
         found += [Closing(value[0], value[2], since.pop(value), count) for value in opened]
         since |= {value: count for value in closed if value not in since}
-        if ends:
-            break
     return tuple(sorted(found, key=lambda closing: closing.first))

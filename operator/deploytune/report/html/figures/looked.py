@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from deploytune.api.trial import TuningTrial
 from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import OutcomeKind
-from deploytune.report.html.closings import Closing, closes_values, closings_of
+from deploytune.report.html.closings import Closing, closings_of
 from deploytune.report.html.figures.figure import (
     Figure,
     Trace,
@@ -23,6 +23,7 @@ from deploytune.report.html.figures.figure import (
 from deploytune.report.html.story import Story
 from deploytune.report.html.structure import structural_parameters
 from deploytune.report.reasons import describe_reasons
+from deploytune.search.closings import closes_values
 from deploytune.search.parameters import Parameter
 from deploytune.search.space import Space
 
@@ -59,7 +60,7 @@ def where_it_looked(story: Story) -> Figure | None:
 
 
 def _summary(story: Story) -> str:
-    if not closes_values(story):
+    if not closes_values(story.problem.algorithm):
         return (
             f"{story.problem.algorithm.name} closes no part of the space, so that there are no "
             "closed subspaces to show: a gap in a row says only that the value was not tried then."
@@ -68,7 +69,7 @@ def _summary(story: Story) -> str:
     told = "no value was closed" if count == 0 else f"bars are the {count} times a value was closed"
     return (
         f"As published, TBA closes a value after three failures in a row, for eight trials: "
-        f"{told}. Worked out from the trials, since the record holds no list of it."
+        f"{told}. Worked out from the trials: the status holds only what is closed at the moment."
     )
 
 
