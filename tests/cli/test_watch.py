@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from builders import a_tuning
+from builders import a_tuning, at
 from clusters.waiting import eventually
 from hanging_runs import STATE, Run, until_it_hangs
 
+from deploytune.api.conditions import (
+    ConditionStatus,
+    ConditionType,
+    Reason,
+    Said,
+    set_condition,
+)
+from deploytune.api.tuning import TuningStatus
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.stages import Stage
@@ -47,6 +58,68 @@ def test_a_run_without_a_trial_yet_has_nothing_running(tmp_path: Path) -> None:
     StateDirectory.open(tmp_path, a_tuning()).close()
     sight = TuningOfRun(tmp_path).look()
     assert ((), {}, False) == (sight.recorded.trials, sight.doing, sight.is_finished)
+
+
+def test_what_a_condition_says_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither while it goes on nor at its end."""
+    state = StateDirectory.open(tmp_path, a_tuning())
+    mend = a_status(ConditionType.DEGRADED, message="\x1b]0;title\x07no torch\nall is well")
+    state.write_status(mend)
+    with looking_on(tmp_path, capsys) as looked:
+        looked.until("no torch all is well")
+        state.write_status(a_status(ConditionType.FINISHED, before=mend))
+    state.close()
+    assert ExitCode.BAD_INPUT == looked.code
+    assert "\x1b" not in looked.out + looked.err
+    assert "deploytune:  ]0;title no torch all is well\n" == looked.err
+
+
+def a_status(
+    kind: ConditionType, message: str = "", before: TuningStatus | None = None, **fields: Any
+) -> TuningStatus:
+    """A status of which a condition is True, besides those that were."""
+    said = Said(ConditionStatus.TRUE, Reason.RUNNING, message)
+    conditions = () if before is None else before.conditions
+    return TuningStatus(
+        conditions=set_condition(conditions, kind, said, at(0).isoformat()), **fields
+    )
+
+
+class Looked:
+    """What somebody who looks on was told so far, and the exit code in the end."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.code: int | None = None
+        self.out = self.err = ""
+        self._capsys = capsys
+
+    def take(self) -> None:
+        out, err = self._capsys.readouterr()
+        self.out, self.err = self.out + out, self.err + err
+
+    def until(self, words: str) -> None:
+        def is_told() -> bool:
+            self.take()
+            return words in self.out
+
+        eventually(is_told, words)
+
+
+@contextmanager
+def looking_on(state: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Looked]:
+    """Look on from a thread, until the tuning has ended."""
+    looked = Looked(capsys)
+
+    def look() -> None:
+        looked.code = main(["watch", "tune", "--state", str(state)])
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield looked
+    thread.join(30)
+    looked.take()
 
 
 def test_a_run_in_another_terminal_is_seen_with_its_stage_until_it_ends(

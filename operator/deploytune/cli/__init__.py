@@ -53,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(_COMMANDS[options.command].execute(options))
     except DeploytuneError as error:
-        print(f"deploytune: {error}", file=sys.stderr)
+        from deploytune.report.wording import printable
+
+        print(f"deploytune: {printable(str(error))}", file=sys.stderr)
         return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

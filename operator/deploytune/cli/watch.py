@@ -57,6 +57,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
 async def _show(sights: AsyncIterator[Sight], console: Console) -> Sight:
     """Show what is seen until the tuning has ended, and return the last of it."""
     from deploytune.report.terminal import Display
+    from deploytune.report.wording import printable
 
     display: Display | None = None
     before: Sight | None = None
@@ -67,7 +68,7 @@ async def _show(sights: AsyncIterator[Sight], console: Console) -> Sight:
                 console.print(f"{tuning.metadata.name}: in {sight.recorded.place}", soft_wrap=True)
                 display = shown.enter_context(Display(tuning, console))
             for line in _news(before, sight):
-                console.print(line, markup=False, soft_wrap=True)
+                console.print(printable(line), markup=False, soft_wrap=True)
             display.update(sight.recorded.trials, _progress(sight))
             before = sight
     assert before is not None, "there is a first look, or an error"

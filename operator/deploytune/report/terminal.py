@@ -16,7 +16,12 @@ from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import Answer, DeploymentTuning
 from deploytune.contract.outcomes import OutcomeKind
 from deploytune.report.progress import Progress, RunningTrial, is_feasible
-from deploytune.report.wording import describe_parameters, describe_seconds, describe_value
+from deploytune.report.wording import (
+    describe_parameters,
+    describe_seconds,
+    describe_value,
+    printable,
+)
 
 _STYLES = {
     OutcomeKind.FEASIBLE: "green",
@@ -81,7 +86,7 @@ def trial_line(tuning: DeploymentTuning, trial: TuningTrial, number: int, expect
     line.append("  ".join(_figures(tuning, trial)))
     line.append(f"  {describe_parameters(trial.spec.parameters)}", style="dim")
     if outcome is OutcomeKind.MISCONFIGURED:
-        line.append(f"  {trial.status.message}")
+        line.append(f"  {printable(trial.status.message)}")
     return line
 
 

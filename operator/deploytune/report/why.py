@@ -28,6 +28,7 @@ from deploytune.report.wording import (
     describe_percent,
     describe_seconds,
     describe_value,
+    printable,
 )
 from deploytune.state.ending_rules import sentence_of
 
@@ -55,7 +56,7 @@ def explain_trial(
         *_indented(_how_ended(tuning, trial)),
         *_end_of_log(log),
     )
-    return tuple(_printable(line) for line in lines)
+    return tuple(printable(line) for line in lines)
 
 
 def _what_it_is(trial: TuningTrial) -> Iterator[str]:
@@ -200,9 +201,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)
-
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(letter if letter.isprintable() else " " for letter in line)

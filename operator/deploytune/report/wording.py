@@ -12,7 +12,7 @@ _UNITS_IN_WORDS = {"share": "", "ratio": ""}
 
 def describe_parameters(parameters: Mapping[str, Scalar]) -> str:
     """Return a configuration on one line: `model=mlp precision=fp16`."""
-    return " ".join(f"{name}={value}" for name, value in parameters.items())
+    return printable(" ".join(f"{name}={value}" for name, value in parameters.items()))
 
 
 def describe_value(key: str, value: float, half_width: float | None = None) -> str:
@@ -43,6 +43,13 @@ def describe_percent(share: float) -> str:
 def counted(number: int, thing: str) -> str:
     """Return how many there are of a thing: `1 trial`, `2 trials`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Return what others wrote on one line, without what a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _short(value: float) -> str:

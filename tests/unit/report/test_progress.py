@@ -70,6 +70,16 @@ def test_a_measured_trial_shows_objective_and_limited_metrics() -> None:
     assert "throughput@full 120 inferences/s  server_memory_mib 80 MiB" in line
 
 
+def test_what_is_to_be_mended_cannot_steer_the_terminal() -> None:
+    trial = a_finished_trial(
+        1, OutcomeKind.MISCONFIGURED, throughput=None, parameters={"a": "\x1b"}
+    )
+    said = trial.status.replace(message="\x1b]0;title\x07no torch\n2/10")
+    line = trial_line(TUNING, trial.model_copy(update={"status": said}), 1, 10).plain
+    assert line.isprintable()
+    assert "no torch 2/10" in line
+
+
 def test_away_from_a_terminal_every_trial_gets_one_line_when_it_ends() -> None:
     written = io.StringIO()
     console = Console(file=written, width=200)
@@ -93,6 +103,15 @@ def test_on_a_terminal_a_panel_shows_what_runs() -> None:
         display.update(trials, the_progress(trials, running={1: Stage.MEASURE}))
     assert "tune-1 Search Measure 10 s" in written.getvalue()
     assert "nothing feasible yet" in written.getvalue()
+
+
+def test_a_value_of_a_running_trial_cannot_steer_the_terminal() -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=120, force_terminal=True, color_system=None)
+    trials = [a_trial(1, parameters={"a": "\x1b]0;title\x07"})]
+    with Display(TUNING, console) as display:
+        display.update(trials, the_progress(trials, running={1: Stage.MEASURE}))
+    assert "a= ]0;title" in written.getvalue()
 
 
 def test_on_a_terminal_the_best_so_far_shows_its_objective_and_its_margins() -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from deploytune.report.wording import describe_parameters, describe_seconds, describe_value
+from deploytune.report.wording import (
+    describe_parameters,
+    describe_seconds,
+    describe_value,
+    printable,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,20 @@ def test_a_value_carries_its_unit_and_its_interval(
 
 def test_a_configuration_stands_on_one_line() -> None:
     assert describe_parameters({"model": "mlp", "instances": 2}) == "model=mlp instances=2"
+
+
+def test_a_value_cannot_steer_the_terminal_or_pretend_to_be_a_line() -> None:
+    assert describe_parameters({"a": "\x1b[2Jx\nb=1"}) == "a= [2Jx b=1"
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        pytest.param("größer als 3 ≥ 2", "größer als 3 ≥ 2", id="as it is"),
+        pytest.param(" ]0;title told", "\x1b]0;title\x07told", id="a title"),
+        pytest.param("one two", "one\ntwo", id="two lines"),
+        pytest.param("a b", "a\u202eb", id="turned round"),
+    ],
+)
+def test_a_text_of_others_stands_on_one_line(expected: str, text: str) -> None:
+    assert expected == printable(text)
