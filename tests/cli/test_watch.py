@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import a_tuning, at
+from builders import OBJECTIVE, a_tuning, at
 from clusters.waiting import eventually
 from hanging_runs import STATE, Run, until_it_hangs
 
@@ -20,7 +20,7 @@ from deploytune.api.conditions import (
     Said,
     set_condition,
 )
-from deploytune.api.tuning import TuningStatus
+from deploytune.api.tuning import Answer, TuningStatus
 from deploytune.cli import main
 from deploytune.cli.exit_codes import ExitCode
 from deploytune.contract.stages import Stage
@@ -76,6 +76,33 @@ def test_what_a_condition_says_cannot_steer_the_terminal(
     assert "deploytune:  ]0;title no torch all is well\n" == looked.err
 
 
+@pytest.mark.parametrize("value", ["[/fast]", "[abc]"])
+def test_what_looks_like_markup_is_told_as_it_is(
+    tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / value
+    state = StateDirectory.open(path, a_tuning())
+    best = Answer(trial="tune-1", parameters={"kind": value}, metrics={OBJECTIVE: 1.0, value: 2.0})
+    state.write_status(a_status(ConditionType.FINISHED, best=best))
+    state.close()
+    assert ExitCode.ANSWER == main(["watch", "tune", "--state", str(path)])
+    printed = capsys.readouterr().out.splitlines()
+    assert f"tune: in {path}" in printed
+    assert f"Run tune-1: kind={value} (not confirmed: budget.confirmations is 0)." in printed
+    assert any(line.startswith(f"{value}  ") for line in printed), "a metric of somebody's own"
+
+
+def test_a_run_says_its_places_as_they_are(
+    tmp_path: Path, deterministic_run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, output = tmp_path / "[/fast]", tmp_path / "[abc]"
+    told = ("--output", str(output))
+    assert ExitCode.ANSWER == deterministic_run(state, *told, max_trials=1, confirmations=0)
+    printed = capsys.readouterr().out.splitlines()
+    assert f"tune: trials in {state}" in printed
+    assert f"ready to serve: {output / 'model_repository'}" in printed
+
+
 def a_status(
     kind: ConditionType, message: str = "", before: TuningStatus | None = None, **fields: Any
 ) -> TuningStatus:
@@ -115,7 +142,7 @@ def looking_on(state: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Look
     def look() -> None:
         looked.code = main(["watch", "tune", "--state", str(state)])
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
     yield looked
     thread.join(30)

@@ -76,7 +76,7 @@ def _tune(
     from deploytune.cli.telling import plain_console, tell_answer
 
     console = plain_console()
-    console.print(f"{tuning.metadata.name}: trials in {state}", soft_wrap=True)
+    console.print(f"{tuning.metadata.name}: trials in {state}", markup=False, soft_wrap=True)
     try:
         status, repository = asyncio.run(
             _run_interruptibly(tuning, state, _local_options(tuning, state, options), console)

@@ -49,11 +49,14 @@ def tell_answer(
     stopped = why_stopped(status)
     if stopped is not None:
         raise MachineError(stopped)
-    console.print(answer_sentence(tuning, status), style="bold", soft_wrap=True)
+    console.print(
+        answer_sentence(tuning, status), style="bold", markup=False, soft_wrap=True
+    )
     if status.best is not None:
         console.print(answer_table(tuning, status))
     if handed_over is not None:
-        console.print(f"ready to serve: {handed_over / 'model_repository'}", soft_wrap=True)
+        ready = f"ready to serve: {handed_over / 'model_repository'}"
+        console.print(ready, markup=False, soft_wrap=True)
     if report:
         console.print(report, markup=False, soft_wrap=True)
     return ExitCode.NOTHING_FEASIBLE if status.best is None else ExitCode.ANSWER

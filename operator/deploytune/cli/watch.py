@@ -65,7 +65,8 @@ async def _show(sights: AsyncIterator[Sight], console: Console) -> Sight:
         async for sight in sights:
             tuning = sight.recorded.tuning
             if display is None:
-                console.print(f"{tuning.metadata.name}: in {sight.recorded.place}", soft_wrap=True)
+                place = f"{tuning.metadata.name}: in {sight.recorded.place}"
+                console.print(place, markup=False, soft_wrap=True)
                 display = shown.enter_context(Display(tuning, console))
             for line in _news(before, sight):
                 console.print(printable(line), markup=False, soft_wrap=True)

@@ -87,13 +87,14 @@ def answer_rows(tuning: DeploymentTuning, status: TuningStatus) -> tuple[AnswerR
 def answer_table(tuning: DeploymentTuning, status: TuningStatus) -> Table:
     """Return the rows of the answer for a terminal."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     headings = ("metric", "baseline", name_of_best(status), "change", "limit", "margin")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in answer_rows(tuning, status):
-        table.add_row(*astuple(row))
+        table.add_row(*map(Text, astuple(row)))
     return table
 
 
