@@ -1,7 +1,8 @@
 """The objects of one kind, followed: listed once, then kept up to date by a watch.
 
 A watch that ends is begun again where it ended. Where the API server does not keep that version any
-more, or is away, the objects are listed anew, after pauses that grow.
+more, or is away, or ends a watch at once without a word, the objects are listed anew, after pauses
+that grow; only the first version that is not kept costs no pause.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from deploytune.state.back_off import doubled_seconds
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+_SHORTEST_WATCH_SECONDS = 1.0
+"""What a watch without a word must last to count as one."""
 
 
 class Followed:
@@ -31,6 +34,7 @@ class Followed:
         self._fields = fields
         self._objects: dict[str, Json] = {}
         self._version = ""
+        self._failures = 0
         self.trouble: str | None = None
         """Why nothing is heard at the moment, None while something is."""
 
@@ -57,24 +61,38 @@ class Followed:
         Raises:
             RefusedError: they may not be watched, or not be listed any more.
         """
-        failures = 0
         while True:
             try:
-                if failures or not self._version:
+                if self._failures or not self._version:
                     await self.list(api)
                     changed()
-                async for event in self._events(api):
-                    failures, self.trouble = 0, None
-                    self._hear(event)
-                    changed()
-                failures = 0
-            except ExpiredError:
-                self._version = ""
-            except UnavailableError as error:
-                failures, self.trouble = failures + 1, str(error)
+                await self._hear_one_watch(api, changed)
+                self._failures = 0
+            except (ExpiredError, UnavailableError) as error:
+                self._failures += 1
+                if isinstance(error, ExpiredError) and self._failures == 1:
+                    continue
+                self.trouble = str(error)
                 changed()
-                pause = doubled_seconds(_FIRST_PAUSE_SECONDS, failures, _LONGEST_PAUSE_SECONDS)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(
+                    doubled_seconds(_FIRST_PAUSE_SECONDS, self._failures, _LONGEST_PAUSE_SECONDS)
+                )
+
+    async def _hear_one_watch(self, api: ApiServer, changed: Callable[[], None]) -> None:
+        """Hear what one watch says until it ends.
+
+        Raises:
+            UnavailableError: there is no answer, or it ended at once without a word.
+            ExpiredError: the version is no longer kept.
+        """
+        clock, is_silent = asyncio.get_running_loop().time, True
+        began = clock()
+        async for event in self._events(api):
+            self._failures, self.trouble, is_silent = 0, None, False
+            self._hear(event)
+            changed()
+        if is_silent and clock() - began < _SHORTEST_WATCH_SECONDS:
+            raise UnavailableError("the API server ends each watch at once, without a word")
 
     def _events(self, api: ApiServer) -> AsyncIterator[Json]:
         return api.watch(

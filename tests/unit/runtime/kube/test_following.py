@@ -14,6 +14,7 @@ from deploytune.runtime.kube.errors import RefusedError
 from deploytune.runtime.kube.following import Followed
 from deploytune.runtime.kube.resources import PODS
 
+GONE = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
 FORBIDDEN = Answer(403, '{"message": "pods is forbidden"}')
 
 
@@ -59,9 +60,8 @@ async def test_what_comes_changes_and_goes_is_heard() -> None:
 
 
 async def test_a_version_that_is_not_kept_makes_it_list_anew() -> None:
-    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
     seen, requests = await followed_until_refused(
-        a_list(1, "a"), told(("ERROR", gone)), a_list(9, "b"), told(("ADDED", a_pod("c", 10)))
+        a_list(1, "a"), told(("ERROR", GONE)), a_list(9, "b"), told(("ADDED", a_pod("c", 10)))
     )
     assert [["b"], ["b", "c"]] == seen
     assert "9" == requests[3][2]["resourceVersion"]
@@ -78,3 +78,35 @@ async def test_a_server_that_is_away_is_asked_again_and_meanwhile_that_is_said()
             await pods.follow(server.api, lambda: troubles.append(pods.trouble is not None))
     assert [True, False, True] == troubles
     assert ["a", "b"] == names(pods)
+
+
+@pytest.mark.parametrize(
+    ("answers", "has_trouble"),
+    [
+        pytest.param(
+            (told(), a_list(2), told(("ADDED", a_pod("a", 3)))),
+            [True, False, False],
+            id="a watch that ends at once",
+        ),
+        pytest.param(
+            (told(("ERROR", GONE)), a_list(2), told(("ERROR", GONE)), a_list(3)),
+            [False, True, False],
+            id="a version that is not kept again",
+        ),
+        pytest.param(
+            (told(("ERROR", GONE)), a_list(2), told(), a_list(3)),
+            [False, True, False],
+            id="one after the other",
+        ),
+    ],
+)
+async def test_what_gets_nowhere_is_a_failure_after_which_it_pauses(
+    answers: Sequence[Answer], has_trouble: list[bool]
+) -> None:
+    async with play(a_list(1), *answers, FORBIDDEN) as server:
+        pods = Followed(PODS, "ns")
+        await pods.list(server.api)
+        troubles: list[bool] = []
+        with pytest.raises(RefusedError):
+            await pods.follow(server.api, lambda: troubles.append(pods.trouble is not None))
+    assert has_trouble == troubles
