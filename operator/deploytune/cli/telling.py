@@ -49,9 +49,7 @@ def tell_answer(
     stopped = why_stopped(status)
     if stopped is not None:
         raise MachineError(stopped)
-    console.print(
-        answer_sentence(tuning, status), style="bold", markup=False, soft_wrap=True
-    )
+    console.print(answer_sentence(tuning, status), style="bold", markup=False, soft_wrap=True)
     if status.best is not None:
         console.print(answer_table(tuning, status))
     if handed_over is not None:
