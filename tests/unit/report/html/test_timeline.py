@@ -52,6 +52,14 @@ def test_what_overlaps_on_a_node_is_in_lanes_and_what_follows_is_not() -> None:
     assert {0: "n · 1", 1: "n · 2", 2: "n · 1", 3: "m · 1"} == lanes
 
 
+def test_the_tenth_lane_of_a_node_comes_after_its_second() -> None:
+    trials = [a_trial_of(index, an_attempt(20, 20 - 0.1 * index)) for index in range(11)]
+    figure = timeline(a_story_of(*trials, a_trial_of(11, an_attempt(20, 20, node="m"))))
+    assert figure is not None
+    expected = ["m · 1", *(f"n · {lane}" for lane in range(1, 12))]
+    assert expected == figure.layout["yaxis"]["categoryarray"]
+
+
 def test_stages_follow_each_other_and_the_rest_is_start_and_end() -> None:
     story = a_story(1, confirmed=False)
     (span,) = spans_of(story)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deploytune.api.trial import AttemptRecord, TuningTrial
@@ -45,13 +45,19 @@ class Span:
     start: float
     end: float
     parts: tuple[tuple[str, float], ...]
-    lane: str = ""
+    lane_number: int = 1
+
+    @property
+    def lane(self) -> str:
+        """What the lane is called."""
+        return f"{self.node} · {self.lane_number}"
 
 
 def timeline(story: Story) -> Figure | None:
     """Return the attempts on their nodes; None while none has ended."""
     spans = in_lanes(spans_of(story))
-    lanes = list(dict.fromkeys(span.lane for span in sorted(spans, key=lambda each: each.lane)))
+    by_lane = sorted(spans, key=lambda span: (span.node, span.lane_number))
+    lanes = list(dict.fromkeys(span.lane for span in by_lane))
     if not spans:
         return None
     shown = set(lanes[:_MOST_LANES])
@@ -100,10 +106,7 @@ def in_lanes(spans: Sequence[Span]) -> list[Span]:
             lanes.append(0.0)
         lanes[lane] = span.end
         placed.append((span, lane))
-    return [
-        Span(span.trial, span.node, span.start, span.end, span.parts, f"{span.node} · {lane + 1}")
-        for span, lane in placed
-    ]
+    return [replace(span, lane_number=lane + 1) for span, lane in placed]
 
 
 def _span(trial: TuningTrial, record: AttemptRecord, end: float) -> Span:
