@@ -225,6 +225,33 @@ def test_a_run_that_has_kept_no_repository_says_so(refusal: OneLine) -> None:
     assert ".deploytune/tune holds no repository of tune-1" == refusal("triton", "tune")
 
 
+def test_a_best_so_far_that_was_not_confirmed_has_left_none(refusal: OneLine) -> None:
+    keep_run(finished=False)
+    expected = ".deploytune/tune holds no repository of tune-1: only confirmations leave one"
+    assert expected == refusal("triton", "tune", "--provisional")
+
+
+@pytest.mark.parametrize("option", ["--name", "--image"])
+def test_what_only_a_job_has_is_refused_of_a_copy(option: str, refusal: OneLine) -> None:
+    keep_repository(keep_run())
+    line = refusal("triton", "tune", option, "shop")
+    assert f"{option}: may be given with --claim only, got 'shop'" == line
+
+
+def test_a_full_disk_leaves_nothing(
+    refusal: OneLine, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_run()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    line = refusal("csv", "tune", "-o", "tune.csv")
+    assert "tune.csv cannot be written: No space left on device" == line
+    assert [".deploytune"] == [path.name for path in here.iterdir()]
+
+
 @OF_WINNER
 def test_a_tuning_without_a_winner_says_why(of_format: list[str], refusal: OneLine) -> None:
     keep_run(found=False)

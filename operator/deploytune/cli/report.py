@@ -48,13 +48,12 @@ def write_report(recorded: RecordedTuning, output: Path) -> None:
         MachineError: a package that it takes is not installed.
     """
     from deploytune.report.html.page import render_report
-    from deploytune.runtime.local.atomic_files import temporary_beside, write_atomically
+    from deploytune.runtime.local.atomic_files import write_atomically
 
     page = render_report(recorded, datetime.now(UTC))
     try:
         write_atomically(output, page.encode())
     except OSError as error:
-        temporary_beside(output).unlink(missing_ok=True)
         raise _unwritable(output, error.strerror) from error
 
 

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> ExitCode:
     """Copy the repository that the run has kept, or write the Job that builds it."""
+    _check_options(options)
     recorded, winner = recorded_winner(options)
     if options.claim is not None:
         from deploytune.report.handover.deployments import job_of
@@ -45,7 +46,10 @@ def execute(options: argparse.Namespace) -> ExitCode:
 
     repository = kept_repository(recorded.run, winner.tuning, recorded.trials)
     if repository is None:
-        raise MachineError(f"{recorded.run} holds no repository of {winner.trial.metadata.name}")
+        is_early = options.provisional and winner.tuning.spec.budget.confirmations
+        why = ": only confirmations leave one" if is_early else ""
+        name = winner.trial.metadata.name
+        raise MachineError(f"{recorded.run} holds no repository of {name}{why}")
     output: Path = options.output or Path(f"{options.tuning}-repository")
 
     def fill(folder: Path) -> None:
@@ -54,3 +58,10 @@ def execute(options: argparse.Namespace) -> ExitCode:
     put_folder(fill, output, force=options.force)
     print(f"{winner.trial.metadata.name} in {output}")
     return ExitCode.ANSWER
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse what only a Job has where none is asked for."""
+    for option, given in (("--name", options.name), ("--image", options.image)):
+        if given is not None and options.claim is None:
+            raise InvalidTuningError(option, "may be given with --claim only", given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TEMPORARY_PREFIX = ".writing-"
@@ -11,11 +12,16 @@ _TEMPORARY_PREFIX = ".writing-"
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file in one step: a reader finds the old content or the new, never a part."""
     temporary = temporary_beside(path)
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     make_durable(path.parent)
 
 
