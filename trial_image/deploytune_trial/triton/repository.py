@@ -58,7 +58,9 @@ def keep_repository(repository: Path, kept: Path, readme: str) -> None:
     for interrupted in kept.parent.glob(f"{glob.escape(prefix)}*"):
         shutil.rmtree(interrupted, ignore_errors=True)
     # No name made of the process's number: in a container that is the same each time.
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=kept.parent) as work:
+    with tempfile.TemporaryDirectory(
+        prefix=prefix, dir=kept.parent, ignore_cleanup_errors=True
+    ) as work:
         coming, going = Path(work, "coming"), Path(work, "going")
         shutil.copytree(repository, coming)
         (coming / "README.md").write_text(readme)
