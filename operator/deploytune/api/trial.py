@@ -183,6 +183,16 @@ class TuningTrial(ContractModel):
         return next((one for one in self.status.attempts if one.attempt >= attempt), None)
 
     @property
+    def deciding_attempt(self) -> AttemptRecord | None:
+        """The last attempt if its end is the trial's, None if none has ended or it was given up."""
+        last = self.status.attempts[-1] if self.status.attempts else None
+        if last is None or not self.is_finished:
+            return last
+        status = self.status
+        said = (status.outcome, status.cause, status.message)
+        return last if said == (last.outcome, last.cause, last.message) else None
+
+    @property
     def is_finished(self) -> bool:
         """Whether its outcome is on record."""
         return self.status.outcome is not None

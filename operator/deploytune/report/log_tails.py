@@ -27,8 +27,8 @@ class LogTail:
 
 
 def failed_attempt(trial: TuningTrial) -> AttemptRecord | None:
-    """Return the last attempt if it failed, so that its log is of interest."""
-    last = trial.status.attempts[-1] if trial.status.attempts else None
+    """Return the attempt that decided if it failed, so that its log is of interest."""
+    last = trial.deciding_attempt
     return None if last is None or last.outcome in _WORKED else last
 
 

@@ -86,31 +86,30 @@ def _why_proposed(trial: TuningTrial) -> Iterator[str]:
 
 def _how_ended(tuning: DeploymentTuning, trial: TuningTrial) -> Iterator[str]:
     status = trial.status
-    earlier = status.attempts
+    earlier, deciding = status.attempts, trial.deciding_attempt
     if status.outcome is not None:
         stage = "" if status.reached_stage is None else f" in {status.reached_stage}"
         seconds = describe_seconds(status.trial_seconds)
         yield f"{_verdict(status.outcome, status.cause)}{stage} after {seconds}."
         if status.message:
             yield f"Message: {status.message}"
-        yield from _deciding_rule(status.attempts[-1:])
+        yield from _deciding_rule(deciding)
         yield from _devices(status.attempts[-1:])
         yield from _figures(tuning, status)
-        earlier = status.attempts[:-1]
+        earlier = earlier if deciding is None else earlier[:-1]
     elif not earlier:
         yield "No attempt has ended."
     yield from _attempts(earlier)
     if status.outcome is None:
-        yield from _deciding_rule(earlier[-1:])
+        yield from _deciding_rule(deciding)
 
 
-def _deciding_rule(last: Sequence[AttemptRecord]) -> Iterator[str]:
-    """Yield which rule made an outcome of the end of the last attempt, if it is a failure."""
-    for attempt in last:
-        if attempt.rule is None or attempt.outcome is OutcomeKind.FEASIBLE:
-            continue
-        sentence = sentence_of(attempt.rule)
-        yield f"Decided by the rule {attempt.rule}{'' if sentence is None else f': {sentence}'}."
+def _deciding_rule(attempt: AttemptRecord | None) -> Iterator[str]:
+    """Yield which rule made an outcome of the end of an attempt, if it is a failure."""
+    if attempt is None or attempt.rule is None or attempt.outcome is OutcomeKind.FEASIBLE:
+        return
+    sentence = sentence_of(attempt.rule)
+    yield f"Decided by the rule {attempt.rule}{'' if sentence is None else f': {sentence}'}."
 
 
 def _end_of_log(log: LogTail | None) -> Iterator[str]:

@@ -51,3 +51,11 @@ def test_only_what_failed_last_is_of_interest() -> None:
     last = failed_attempt(with_attempts(OutcomeKind.INFRASTRUCTURE, OutcomeKind.MISCONFIGURED))
     assert last is not None
     assert 1 == last.attempt
+
+
+def test_of_what_was_given_up_after_a_failure_no_log_is_of_interest() -> None:
+    trial = with_attempts(OutcomeKind.INFRASTRUCTURE)
+    status = trial.status.replace(
+        outcome=OutcomeKind.INFRASTRUCTURE, cause=Cause.INTERRUPTED, message="withdrawn"
+    )
+    assert None is failed_attempt(trial.model_copy(update={"status": status}))

@@ -71,10 +71,10 @@ def test_a_whole_explanation() -> None:
         "  throughput@full (to maximise) is 120 inferences/s.",
         "  server_memory_mib is 230 MiB: 30 MiB (15 %) above its limit of 200 MiB.",
     ]
-    lines = explain_trial(
-        a_tuning(), ended(trial, reached_stage=Stage.REPORT, message="too much of it")
-    )
-    assert expected == list(lines)
+    said = "too much of it"
+    attempts = (trial.status.attempts[0].replace(message=said),)
+    measured = ended(trial, reached_stage=Stage.REPORT, message=said, attempts=attempts)
+    assert expected == list(explain_trial(a_tuning(), measured))
 
 
 def test_a_baseline_says_what_it_is() -> None:
@@ -223,6 +223,19 @@ def test_a_rule_of_another_version_is_named_and_one_that_is_not_on_record_is_not
     known, unknown = (an_attempt_record(0, rule=rule) for rule in ("Tomorrow", None))
     assert "Decided by the rule Tomorrow." in told(ended(a_trial(), attempts=(known,)))
     assert "rule" not in told(ended(a_trial(), attempts=(unknown,))).partition("ended yet")[2]
+
+
+def test_a_trial_that_was_given_up_was_decided_by_no_rule_of_an_attempt_before() -> None:
+    record = an_attempt_record(0, rule="PodGone", message="the node is lost")
+    withdrawn = ended(
+        a_finished_trial(outcome=OutcomeKind.INFRASTRUCTURE, cause=Cause.INTERRUPTED),
+        attempts=(record,),
+        message="withdrawn: the search was stopped before it had a result",
+    )
+    how = told(withdrawn).partition("How it ended")[2]
+    assert "Message: withdrawn: the search was stopped" in how
+    assert "Attempt 0 was Infrastructure/Disrupted: the node is lost" in how
+    assert "Decided" not in how
 
 
 def test_what_worked_is_decided_by_its_report_and_needs_no_rule() -> None:
