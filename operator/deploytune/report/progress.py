@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploytune.api.trial import Purpose, TuningTrial
+from deploytune.api.conditions import ConditionType, Reason
+from deploytune.api.trial import Purpose, TuningTrial, trial_name
 from deploytune.api.tuning import Answer, DeploymentTuning, TuningStatus
 from deploytune.contract.models import Scalar
 from deploytune.contract.outcomes import OutcomeKind
+from deploytune.state.plan import CONFIRMING
+from deploytune.state.suspension import suspended_seconds
 
 Doing = Mapping[int, tuple[str | None, datetime]]
 """What the running attempts do and since when they run, by trial index: a stage of the trial, or
@@ -61,7 +64,7 @@ def progress_of(
         for trial in trials
         if trial.spec.index in doing and not trial.is_finished
     )
-    expected = max(tuning.spec.budget.max_trials + tuning.spec.budget.confirmations, len(trials))
+    expected = _expected(tuning, trials, status)
     return Progress(
         finished=len(ended),
         expected=expected,
@@ -70,6 +73,36 @@ def progress_of(
         best=status.best,
         wasted_share=_wasted_share(status),
         seconds_left=_seconds_left(tuning, ended, expected, parallel_trials, status, now),
+    )
+
+
+def _expected(tuning: DeploymentTuning, trials: Sequence[TuningTrial], status: TuningStatus) -> int:
+    """Return how many trials there will be in the end, if the search is not cut short."""
+    budget = tuning.spec.budget
+    if not _is_search_over(tuning, status):
+        return max(budget.max_trials + budget.confirmations, len(trials))
+    if status.best is None or status.completion_time is not None:
+        return len(trials)
+    begun = sum(
+        1
+        for trial in trials
+        if trial.spec.confirms is not None
+        and not trial.is_finished
+        and trial_name(trial.spec.tuning, trial.spec.confirms) == status.best.trial
+    )
+    return len(trials) + max(0, budget.confirmations - status.best.confirmations - begun)
+
+
+def _is_search_over(tuning: DeploymentTuning, status: TuningStatus) -> bool:
+    """Tell whether nothing more is tried: of a run on this machine only its status says so."""
+    has_ended = status.completion_time is not None or status.search_stage == CONFIRMING
+    return (
+        has_ended
+        or tuning.spec.stop
+        or any(
+            condition.type == ConditionType.PROGRESSING and condition.reason == Reason.STOPPING
+            for condition in status.conditions
+        )
     )
 
 
@@ -92,9 +125,10 @@ def _seconds_left(
     mean_seconds = sum(trial.status.trial_seconds for trial in charged) / len(charged)
     left = mean_seconds * (expected - len(ended)) / parallel_trials
     limit = tuning.spec.budget.max_duration_seconds
-    if limit is None or status.start_time is None:
-        return left
-    spent = (now - datetime.fromisoformat(status.start_time)).total_seconds()
+    if limit is None or status.start_time is None or _is_search_over(tuning, status):
+        return left  # what confirms is reserved on top of every budget
+    elapsed = (now - datetime.fromisoformat(status.start_time)).total_seconds()
+    spent = elapsed - suspended_seconds(status, now)
     return min(left, max(0.0, limit - spent))
 
 

@@ -3,22 +3,80 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
+import pytest
 from builders import OBJECTIVE, a_finished_trial, a_trial, a_tuning, at
 from rich.console import Console
 
-from deploytune.api.trial import TuningTrial
-from deploytune.api.tuning import Answer, LimitMargin, TuningStatus, WastedSeconds
+from deploytune.api.conditions import Condition, ConditionStatus, ConditionType, Reason
+from deploytune.api.trial import Purpose, TuningTrial
+from deploytune.api.tuning import (
+    Answer,
+    DeploymentTuning,
+    LimitMargin,
+    TuningStatus,
+    WastedSeconds,
+)
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.stages import Stage
 from deploytune.report.progress import Progress, progress_of
 from deploytune.report.terminal import Display, trial_line
 
 TUNING = a_tuning(max_trials=8, confirmations=2)
+BEST = Answer(trial="tune-1", parameters={}, metrics={})
+STOPPING = Condition(
+    type=ConditionType.PROGRESSING,
+    status=ConditionStatus.TRUE,
+    reason=Reason.STOPPING,
+    last_transition_time=at(0).isoformat(),
+)
+SUSPENDED = Condition(
+    type=ConditionType.SUSPENDED,
+    status=ConditionStatus.TRUE,
+    reason=Reason.SUSPENDED,
+    last_transition_time=at(60).isoformat(),
+)
 
 
 def test_confirmations_are_expected_on_top_of_the_search() -> None:
     assert the_progress([]).expected == 10
+
+
+@pytest.mark.parametrize(
+    ("tuning", "status"),
+    [
+        pytest.param(TUNING, TuningStatus(search_stage="Confirming"), id="confirming"),
+        pytest.param(TUNING, TuningStatus(conditions=(STOPPING,)), id="stopping"),
+        pytest.param(a_tuning(confirmations=2, spec={"stop": True}), TuningStatus(), id="stopped"),
+    ],
+)
+def test_after_the_search_only_the_confirmations_that_are_missing_are_expected(
+    tuning: DeploymentTuning, status: TuningStatus
+) -> None:
+    search = [a_finished_trial(0), a_finished_trial(1)]
+    refuted = a_finished_trial(
+        2, OutcomeKind.INFEASIBLE, purpose=Purpose.CONFIRM, confirms=0, throughput=None
+    )
+    spoiled = a_finished_trial(
+        3, OutcomeKind.INFRASTRUCTURE, purpose=Purpose.CONFIRM, confirms=1, throughput=None
+    )
+    running = a_trial(4, purpose=Purpose.CONFIRM, confirms=1)
+
+    def expected(*trials: TuningTrial, **answer: Any) -> int:
+        now = status.replace(best=BEST.replace(**answer))
+        return progress_of(tuning, trials, {}, now, at(10), 1).expected
+
+    assert 2 == progress_of(tuning, search, {}, status, at(10), 1).expected, "nothing to confirm"
+    assert 4 == expected(*search)
+    assert 5 == expected(*search, refuted)
+    assert 6 == expected(*search, refuted, spoiled, running)
+    assert 6 == expected(*search, refuted, spoiled, running, a_trial(5), confirmations=1)
+
+
+def test_of_a_tuning_that_has_ended_nothing_more_is_expected() -> None:
+    status = TuningStatus(best=BEST, completion_time=at(9).isoformat())
+    assert 1 == progress_of(TUNING, [a_finished_trial(0)], {}, status, at(10), 1).expected
 
 
 def test_a_running_trial_shows_its_stage_and_its_seconds() -> None:
@@ -45,6 +103,23 @@ def test_the_time_left_never_passes_the_longest_duration() -> None:
         1,
     )
     assert progress.seconds_left == 20.0
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "status"),
+    [
+        pytest.param(50.0, TuningStatus(suspended_seconds=30.0), id="suspended before"),
+        pytest.param(60.0, TuningStatus(conditions=(SUSPENDED,)), id="suspended now"),
+        pytest.param(120.0, TuningStatus(best=BEST, search_stage="Confirming"), id="confirming"),
+    ],
+)
+def test_neither_suspensions_nor_confirmations_are_of_the_longest_duration(
+    seconds_left: float, status: TuningStatus
+) -> None:
+    tuning = a_tuning(max_trials=8, budget={"maxDurationSeconds": 120})
+    status = status.replace(start_time=at(0).isoformat())
+    trials = [a_finished_trial(0, seconds=60.0)]
+    assert seconds_left == progress_of(tuning, trials, {}, status, at(100), 1).seconds_left
 
 
 def test_nothing_is_said_of_the_time_left_before_a_trial_has_ended() -> None:
