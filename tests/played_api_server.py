@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,23 @@ class Played:
     requests: list[tuple[str, str, dict[str, str], Any]]
     observed: list[tuple[str, int | None]]
     accepted: list[str]
+
+
+@asynccontextmanager
+async def play_by_path(answers: Mapping[str, Sequence[Answer]]) -> AsyncIterator[str]:
+    """Play an API server that gives to each path its answers in turn, then none; yields its URL."""
+    left = {path: iter(of_path) for path, of_path in answers.items()}
+
+    async def respond(request: web.Request) -> web.Response:
+        answer = next(left.get(request.path, iter(())), Answer(503))
+        return web.Response(status=answer.code, text=answer.body, headers=answer.headers)
+
+    runner = await _served(respond)
+    host, port = runner.addresses[0]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -78,6 +78,7 @@ async def _show(sights: AsyncIterator[Sight], console: Console) -> Sight:
 
 async def _sights_in_cluster(options: argparse.Namespace, name: str) -> AsyncIterator[Sight]:
     async with asked_cluster(options) as (api, namespace):
+        from deploytune.runtime.kube.errors import NotFoundError
         from deploytune.runtime.kube.looking import TuningInCluster
         from deploytune.runtime.kube.recorded import recorded_in_cluster
         from deploytune.runtime.sights import Sight
@@ -87,7 +88,12 @@ async def _sights_in_cluster(options: argparse.Namespace, name: str) -> AsyncIte
                 yield sight
                 await followed.wait_for_change(_LOOK_SECONDS)
         # The end may be heard of before the last trial is: look at all of it once more.
-        yield Sight(await recorded_in_cluster(api, namespace, name))
+        try:
+            yield Sight(await recorded_in_cluster(api, namespace, name))
+        except NotFoundError:
+            if not sight.is_answered:
+                raise
+            yield sight  # deleted as soon as it had ended
 
 
 async def _sights_of_run(state: Path) -> AsyncIterator[Sight]:

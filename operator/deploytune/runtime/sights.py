@@ -22,6 +22,11 @@ class Sight:
     trouble: str | None = None
 
     @property
+    def is_answered(self) -> bool:
+        """Whether the tuning has ended by itself, not because it is being deleted."""
+        return self.is_finished and self.recorded.tuning.metadata.deletion_timestamp is None
+
+    @property
     def is_finished(self) -> bool:
         """Whether the tuning has ended."""
         status = self.recorded.tuning.status

@@ -25,14 +25,21 @@ class Followed:
     """The objects that two selectors match, as they were last heard of."""
 
     def __init__(
-        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = ""
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        labels: str = "",
+        fields: str = "",
+        keeps_gone: bool = False,
     ) -> None:
-        """Know nothing yet; `list` first, then `follow`."""
+        """Know nothing yet; `list` first, then `follow`. What is gone is kept in mind if wanted."""
         self._resource = resource
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
         self._objects: dict[str, Json] = {}
+        self._gone: dict[str, Json] | None = {} if keeps_gone else None
         self._version = ""
         self._failures = 0
         self.trouble: str | None = None
@@ -41,6 +48,10 @@ class Followed:
     def objects(self) -> Iterable[Json]:
         """Return them."""
         return tuple(self._objects.values())
+
+    def gone(self) -> Iterable[Json]:
+        """Return those that are gone, as they were last; none if they are not kept in mind."""
+        return tuple((self._gone or {}).values())
 
     async def list(self, api: ApiServer) -> None:
         """Look at all of them.
@@ -51,7 +62,9 @@ class Followed:
         listed = await api.listed(
             self._resource, self._namespace, labels=self._labels, fields=self._fields
         )
+        before = self._objects
         self._objects = {each["metadata"]["uid"]: each for each in listed.items}
+        self._keep({uid: before[uid] for uid in before.keys() - self._objects.keys()})
         self._version = listed.version
         self.trouble = None
 
@@ -108,5 +121,10 @@ class Followed:
         self._version = metadata["resourceVersion"]
         if event["type"] == "DELETED":
             self._objects.pop(metadata["uid"], None)
+            self._keep({metadata["uid"]: event["object"]})
         elif event["type"] != "BOOKMARK":
             self._objects[metadata["uid"]] = event["object"]
+
+    def _keep(self, gone: dict[str, Json]) -> None:
+        if self._gone is not None:
+            self._gone |= gone

@@ -7,7 +7,7 @@ is seen of its Pod is shown, `Running` or what it waits for. Who may not look at
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -41,8 +41,10 @@ class TuningInCluster:
         self._place = f"namespace {namespace}"
         self._name = name
         labels = {TUNING: name}
-        self._tunings = Followed(TUNINGS, namespace, fields=f"metadata.name={name}")
-        self._trials = Followed(TRIALS, namespace, labels=selector(labels))
+        self._tunings = Followed(
+            TUNINGS, namespace, fields=f"metadata.name={name}", keeps_gone=True
+        )
+        self._trials = Followed(TRIALS, namespace, labels=selector(labels), keeps_gone=True)
         self._pods = Followed(PODS, namespace, labels=selector({**TRIAL_PODS, **labels}))
         self._uid: str | None = None
         self._read: dict[str, tuple[str, TuningTrial]] = {}
@@ -93,26 +95,36 @@ class TuningInCluster:
                 task.result()
 
     def look(self) -> Sight:
-        """Return what there is, as last heard.
+        """Return what there is, as last heard; what was deleted as it ended, as it was then.
 
         Raises:
-            NotFoundError: the tuning is gone.
+            NotFoundError: the tuning is gone, and had not ended.
             ClusterError: a trial cannot be read.
         """
         self._changed.clear()
-        documents = (each for each in self._tunings.objects() if _uid(each) == self._uid)
-        document = next(documents, None)
-        if document is None:
-            raise NotFoundError(f"the tuning {self._name} was deleted")
-        tuning = read_tuning(document)
-        own = (each for each in self._trials.objects() if owner_uid(each) == self._uid)
+        document = self._own(self._tunings.objects())
+        last = self._own(self._tunings.gone()) if document is None else document
+        if last is None:
+            raise self._deleted()
+        tuning = read_tuning(last)
+        documents = (*self._trials.gone(), *self._trials.objects())
+        own = (each for each in documents if owner_uid(each) == self._uid)
         trials = sorted((self._trial(each, tuning) for each in own), key=lambda t: t.spec.index)
         followed = (self._tunings, self._trials, self._pods)
-        return Sight(
+        sight = Sight(
             RecordedTuning(tuning, tuple(trials), self._place),
             self._doing(trials),
             next((each.trouble for each in followed if each.trouble is not None), None),
         )
+        if document is None and not sight.is_answered:
+            raise self._deleted()
+        return sight
+
+    def _own(self, documents: Iterable[Json]) -> Json | None:
+        return next((each for each in documents if _uid(each) == self._uid), None)
+
+    def _deleted(self) -> NotFoundError:
+        return NotFoundError(f"the tuning {self._name} was deleted")
 
     async def _follow(self, followed: Followed) -> None:
         await followed.follow(self._api, self._changed.set)

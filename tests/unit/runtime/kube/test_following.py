@@ -110,3 +110,15 @@ async def test_what_gets_nowhere_is_a_failure_after_which_it_pauses(
         with pytest.raises(RefusedError):
             await pods.follow(server.api, lambda: troubles.append(pods.trouble is not None))
     assert has_trouble == troubles
+
+
+async def test_what_is_gone_is_kept_in_mind_as_it_was_last_where_that_is_wanted() -> None:
+    last = {"metadata": {**a_pod("a", 4)["metadata"], "labels": {"as": "deleted"}}}
+    events = told(("DELETED", last), ("ERROR", GONE))
+    async with play(a_list(1, "a", "b", "c"), events, a_list(9, "c"), FORBIDDEN) as server:
+        pods = Followed(PODS, "ns", keeps_gone=True)
+        await pods.list(server.api)
+        with pytest.raises(RefusedError):
+            await pods.follow(server.api, lambda: None)
+    assert [last, a_pod("b", 1)] == sorted(pods.gone(), key=lambda one: one["metadata"]["uid"])
+    assert ["c"] == names(pods)
