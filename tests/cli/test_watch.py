@@ -76,6 +76,23 @@ def test_what_a_condition_says_cannot_steer_the_terminal(
     assert "deploytune:  ]0;title no torch all is well\n" == looked.err
 
 
+def test_that_no_run_is_going_on_is_said_once_until_one_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    StateDirectory.open(tmp_path, a_tuning()).close()
+    run = TuningOfRun(tmp_path)
+    assert ["no run is going on"] * 2 == [run.look().trouble, run.look().trouble]
+    with looking_on(tmp_path, capsys) as looked:
+        looked.until("nothing is heard at the moment: no run is going on")
+        state = StateDirectory.open(tmp_path, a_tuning())
+        state.write_status(a_status(ConditionType.DEGRADED, message="no torch"))
+        looked.until("no torch")
+        assert run.look().trouble is None
+        state.write_status(a_status(ConditionType.FINISHED))
+        state.close()
+    assert 1 == looked.out.count("no run is going on")
+
+
 @pytest.mark.parametrize("value", ["[/fast]", "[abc]"])
 def test_what_looks_like_markup_is_told_as_it_is(
     tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from deploytune.api.recorded import RecordedTuning
@@ -17,6 +18,7 @@ class TuningOfRun:
     def __init__(self, state: Path) -> None:
         """Read nothing yet."""
         self._records = Records(state)
+        self._abandoned: RecordedTuning | None = None
 
     def look(self) -> Sight:
         """Return what the files say.
@@ -36,7 +38,7 @@ class TuningOfRun:
             for folder in folders.of_trial(trial.spec.index)
         )
         told = tuning.model_copy(update={"status": self._records.status()})
-        return Sight(
+        sight = Sight(
             RecordedTuning(told, trials, str(self._records.path)),
             {
                 attempt.trial_index: (attempt.stage, attempt.started_at)
@@ -44,3 +46,10 @@ class TuningOfRun:
                 if attempt.ending is None
             },
         )
+        return sight if sight.is_finished else replace(sight, trouble=self._trouble(sight.recorded))
+
+    def _trouble(self, recorded: RecordedTuning) -> str | None:
+        """Return why nothing new is to be seen; that a run begins shows in what it writes."""
+        if recorded != self._abandoned:
+            self._abandoned = None if self._records.is_in_use else recorded
+        return None if self._abandoned is None else "no run is going on"

@@ -74,6 +74,26 @@ class Records:
         """Whether its search was asked to end."""
         return (self.path / _STOP).exists()
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a run uses it now; what cannot be found out counts as yes.
+
+        To ask takes the lock for a moment: a run that begins just then is refused, so ask seldom.
+        """
+        try:
+            descriptor = os.open(self.path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def ask_to_stop(self) -> None:
         """Have its search end.
 
