@@ -105,7 +105,7 @@ def test_what_looks_like_markup_is_told_as_it_is(
     assert ExitCode.ANSWER == main(["watch", "tune", "--state", str(path)])
     printed = capsys.readouterr().out.splitlines()
     assert f"tune: in {path}" in printed
-    assert f"Run tune-1: kind={value} (not confirmed: budget.confirmations is 0)." in printed
+    assert f"Run tune-1: kind={value} (not confirmed)." in printed
     assert any(line.startswith(f"{value}  ") for line in printed), "a metric of somebody's own"
 
 
