@@ -22,7 +22,7 @@ from chart.dashboards import queries
 from clusters.access import Access
 from clusters.fixtures import need
 from clusters.helm import CHART, Helm, helm_program
-from clusters.images import Image
+from clusters.images import REGISTRY, Image
 from clusters.kubectl import Kubectl
 from clusters.namespaces import new_namespace
 from clusters.node_clusters import NodeCluster
@@ -41,6 +41,7 @@ NAME = "deploytune"
 LONGEST_SECONDS = 600
 PANEL_MINUTES = 30
 MAX_TRIALS = 6
+SLOW_MS = 1000
 WAITING = ("--wait", "--timeout=150s")
 OWN = f"--selector=app.kubernetes.io/instance={NAME}"
 LEFT_AT_HOME = "deployments,pods,jobs,services,serviceaccounts,roles,rolebindings,leases"
@@ -78,6 +79,7 @@ def installation(
     need(HELM, "Helm")
     need(MONITORING, "Prometheus")
     values = {
+        "registry": REGISTRY,
         "image": named(operator_image),
         "trialImage": named(trial_image),
         "watchNamespaces": [digits.namespace],
@@ -106,7 +108,7 @@ def without_definitions(cluster: Access) -> Iterator[None]:
 
 
 def named(image: Image) -> dict[str, str]:
-    repository, _, tag = image.reference.rpartition(":")
+    repository, _, tag = image.reference.removeprefix(f"{REGISTRY}/").rpartition(":")
     return {"repository": repository, "tag": tag}
 
 
@@ -155,7 +157,7 @@ class Newcomer:
 
     def types(self, command: str) -> str:
         done = subprocess.run(
-            ["bash", "-euc", command],
+            ["bash", "-euc", command.replace("REGISTRY", REGISTRY)],
             check=False,
             cwd=self.folder,
             env=self.environment,
@@ -207,10 +209,12 @@ def assert_has_its_answer(digits: Kubectl) -> None:
 
 
 def the_example(name: str) -> str:
-    """The example but for name and budget: each trial takes a busy machine half a minute."""
+    """The example but for name and budget, and with a latency that a busy machine keeps."""
     tuning: Json = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     tuning["metadata"]["name"] = name
     tuning["spec"]["budget"]["maxTrials"] = MAX_TRIALS
+    latency, _ = tuning["spec"]["constraints"]
+    latency["max"] = SLOW_MS
     return json.dumps(tuning)
 
 
