@@ -17,6 +17,7 @@ from clusters.namespaces import Namespace, new_namespace
 from clusters.waiting import eventually
 
 from deploytune.api.rbac import (
+    FORESIGHT_PERMISSIONS,
     LEASE_PERMISSIONS,
     TUNING_PERMISSIONS,
     Installation,
@@ -68,7 +69,7 @@ KINDS = (
     ("coordination.k8s.io", "leases"),
 )
 EVERYTHING = [(verb, group, resource) for (group, resource), verb in product(KINDS, VERBS)]
-NEEDED = set(questions_of(TUNING_PERMISSIONS))
+GIVEN = set(questions_of((*TUNING_PERMISSIONS, *FORESIGHT_PERMISSIONS)))
 LEASES = set(questions_of(LEASE_PERMISSIONS))
 
 
@@ -142,7 +143,7 @@ def installation(
 
 
 def test_every_permission_is_asked_for_here() -> None:
-    assert set(EVERYTHING) >= NEEDED | LEASES
+    assert set(EVERYTHING) >= GIVEN | LEASES
 
 
 def test_where_it_watches_it_may_do_what_it_needs_and_nothing_else(
@@ -150,7 +151,7 @@ def test_where_it_watches_it_may_do_what_it_needs_and_nothing_else(
 ) -> None:
     account = account_of(installation)
 
-    assert allowed_of(cluster.kubectl, account, EVERYTHING, watched.name) == NEEDED
+    assert allowed_of(cluster.kubectl, account, EVERYTHING, watched.name) == GIVEN
 
 
 def test_its_own_namespace_gives_it_leases_alone(
@@ -176,7 +177,7 @@ def test_without_a_list_of_namespaces_it_watches_all_of_them(
         account = account_of(everywhere)
 
         for place in ("default", ""):
-            assert allowed_of(cluster.kubectl, account, EVERYTHING, place) == NEEDED
+            assert allowed_of(cluster.kubectl, account, EVERYTHING, place) == GIVEN
 
 
 def test_the_right_to_look_at_nodes_is_extra_and_for_nothing_else(
