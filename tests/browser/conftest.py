@@ -8,7 +8,7 @@ import pytest
 from chromium import Browser, a_browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with a_browser(tmp_path_factory.mktemp("profile")) as started:
         yield started
