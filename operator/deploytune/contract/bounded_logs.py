@@ -26,10 +26,15 @@ def bound_log(path: Path, longest: int = LONGEST_LOG_BYTES, kept: int = KEPT_LOG
 
 
 def _cut(path: Path, left_out: int, kept: int) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    """Write the end over the beginning, then drop the rest: what is appended meanwhile goes too.
+
+    Were it emptied first, what a writer appends then would come before the line that says so.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         end = os.pread(descriptor, kept, left_out)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"[{left_out} bytes are left out]\n".encode() + end)
+        shortened = f"[{left_out} bytes are left out]\n".encode() + end
+        os.pwrite(descriptor, shortened, 0)
+        os.ftruncate(descriptor, len(shortened))
     finally:
         os.close(descriptor)
