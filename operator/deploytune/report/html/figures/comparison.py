@@ -8,6 +8,7 @@ from deploytune.api.tuning import Answer
 from deploytune.contract.limits import Limit
 from deploytune.report.answer import name_of_best
 from deploytune.report.html.figures.figure import Figure, Layout, Trace, plain
+from deploytune.report.html.figures.forbidden import limit_shapes
 from deploytune.report.html.story import Story
 from deploytune.report.wording import describe_value
 
@@ -134,23 +135,7 @@ def _limits(story: Story, key: str, number: str) -> Iterator[Layout]:
     low, high = _range(story, winner, key)
     for limit in _limits_of(story, key):
         far = high if limit.max is not None else low
-        place = {"xref": f"x{number}", "yref": f"y{number} domain", "y0": 0, "y1": 1}
-        yield {
-            **place,
-            "type": "rect",
-            "x0": limit.bound,
-            "x1": far,
-            "fillcolor": "var(--forbidden)",
-            "line": {"width": 0},
-            "layer": "below",
-        }
-        yield {
-            **place,
-            "type": "line",
-            "x0": limit.bound,
-            "x1": limit.bound,
-            "line": {"color": "var(--limit)", "width": 2, "dash": "dash"},
-        }
+        yield from limit_shapes(limit, far, f"x{number}", f"y{number} domain")
 
 
 def _limits_of(story: Story, key: str) -> Sequence[Limit]:

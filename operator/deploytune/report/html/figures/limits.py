@@ -20,6 +20,7 @@ from deploytune.report.html.figures.figure import (
     marker_of,
     plain,
 )
+from deploytune.report.html.figures.forbidden import limit_shapes
 from deploytune.report.html.story import Story, measured_value
 from deploytune.report.wording import describe_value
 
@@ -58,7 +59,7 @@ def _figure(story: Story, limit: Limit, trials: Sequence[TuningTrial], name: str
             "range": axis_range([*values, limit.bound], scale),
         },
         "yaxis": {"title": {"text": plain(story.objective)}, "type": axis_type(objectives)},
-        "shapes": list(_limit_shapes(limit, [*values, limit.bound])),
+        "shapes": list(limit_shapes(limit, _far_side(limit, values))),
         "hovermode": "closest",
     }
     side = "at most" if limit.max is not None else "at least"
@@ -105,24 +106,7 @@ def _marked(story: Story, metric: str) -> Iterator[Trace]:
         }
 
 
-def _limit_shapes(limit: Limit, values: Sequence[float]) -> Iterator[Layout]:
-    """Yield the line of a limit, and the measured part of the side beyond it."""
-    far = max(values) if limit.max is not None else min(values)
-    place = {"yref": "paper", "y0": 0, "y1": 1}
-    if far != limit.bound:
-        yield {
-            **place,
-            "type": "rect",
-            "x0": limit.bound,
-            "x1": far,
-            "fillcolor": "var(--forbidden)",
-            "line": {"width": 0},
-            "layer": "below",
-        }
-    yield {
-        **place,
-        "type": "line",
-        "x0": limit.bound,
-        "x1": limit.bound,
-        "line": {"color": "var(--limit)", "width": 2, "dash": "dash"},
-    }
+def _far_side(limit: Limit, values: Sequence[float]) -> float:
+    """Return the measured value that is farthest beyond a limit, its bound if none is."""
+    farthest = max if limit.max is not None else min
+    return farthest([*values, limit.bound])
