@@ -18,8 +18,9 @@ from clusters.kubectl import Kubectl
 from clusters.namespaces import Namespace
 
 from deploytune.contract.errors import MachineError
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
 from deploytune.runtime.kube.connection import connect
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import (
     AlreadyExistsError,
     ConflictError,

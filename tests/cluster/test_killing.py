@@ -24,7 +24,8 @@ from reconciling import Sight, reconcile_until_over, sight_of
 from tuning_courses import check_whole, course_of, trials_of
 
 from deploytune.handlers.keys import TuningKey
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.resources import TUNINGS
 
 pytestmark = [pytest.mark.killing, pytest.mark.usefixtures("pretended_pools")]

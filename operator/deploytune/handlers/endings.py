@@ -12,7 +12,8 @@ from deploytune.api.tuning import DeploymentTuning
 from deploytune.handlers.letting_go import end_all, let_go_of_recorded
 from deploytune.observability.logs import about
 from deploytune.runtime.kube.adapter import KubeRuntime
-from deploytune.runtime.kube.api_server import ApiServer, Deletion, Json
+from deploytune.runtime.kube.api_server import ApiServer, Json
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import NotFoundError
 from deploytune.runtime.kube.objects import owner_uid
 from deploytune.runtime.kube.resources import TUNINGS

@@ -10,7 +10,8 @@ from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import PodRetention
 from deploytune.handlers.sweep import release_pod
 from deploytune.runtime.kube.adapter import KubeRuntime
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import ConflictError, NotFoundError
 from deploytune.runtime.kube.resources import PODS
 from deploytune.state.pods.labels import RESULT_FINALIZER

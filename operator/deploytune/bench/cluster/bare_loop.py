@@ -10,7 +10,8 @@ from typing import Any
 
 from deploytune.bench.cluster.pod_watch import PodWatch
 from deploytune.bench.cluster.tunings import Load, make_namespace
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import NotFoundError
 from deploytune.runtime.kube.resources import PODS
 from deploytune.state.pods.labels import CONTAINER, TRIAL_PODS

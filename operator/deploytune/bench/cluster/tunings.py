@@ -10,7 +10,8 @@ from typing import Any
 
 from deploytune.api.tuning import API_VERSION
 from deploytune.handlers.endings import is_finished
-from deploytune.runtime.kube.api_server import ApiServer, Deletion
+from deploytune.runtime.kube.api_server import ApiServer
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import AlreadyExistsError, NotFoundError
 from deploytune.runtime.kube.resources import TUNINGS, Resource
 

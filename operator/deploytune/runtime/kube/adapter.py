@@ -19,7 +19,8 @@ from deploytune.api.trial import TuningTrial
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.errors import ClusterError
 from deploytune.contract.request import TrialRequest
-from deploytune.runtime.kube.api_server import ApiServer, Deletion, Json
+from deploytune.runtime.kube.api_server import ApiServer, Json
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import (
     AlreadyExistsError,
     ConflictError,

@@ -27,6 +27,7 @@ from aiohttp import ClientError, ClientTimeout
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.rest import RESTResponse
 
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import (
     ConflictError,
     ExpiredError,
@@ -68,27 +69,6 @@ _METHODS = {
     "delete": "DELETE",
 }
 _READS = ("get", "list")
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """Which object is meant, and how it goes; what is None is left to the API server."""
-
-    uid: str | None = None
-    resource_version: str | None = None
-    propagation: str = "Background"
-    grace_seconds: int | None = None
-
-    def to_options(self) -> Json:
-        """Return it as DeleteOptions."""
-        conditions = {"uid": self.uid, "resourceVersion": self.resource_version}
-        options: Json = {
-            "preconditions": {key: value for key, value in conditions.items() if value is not None},
-            "propagationPolicy": self.propagation,
-        }
-        if self.grace_seconds is not None:
-            options["gracePeriodSeconds"] = self.grace_seconds
-        return options
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from types import TracebackType
 from typing import Self
 
 from deploytune.contract.errors import ClusterError
-from deploytune.runtime.kube.api_server import ApiServer, Deletion, Json
+from deploytune.runtime.kube.api_server import ApiServer, Json
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import (
     AlreadyExistsError,
     ConflictError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from played_api_server import QUICK, Answer, play
 
-from deploytune.runtime.kube.api_server import Deletion
+from deploytune.runtime.kube.deletion import Deletion
 from deploytune.runtime.kube.errors import RefusedError, UnavailableError
 from deploytune.runtime.kube.resources import PODS, TRIALS
 
