@@ -129,6 +129,11 @@ def test_a_storage_that_cannot_be_used_is_one_line(
     assert words in refusal("--storage", place)
 
 
+@pytest.mark.parametrize("database", ["strange://me:secret@host/db", "mysql://me:secret@host:x/db"])
+def test_a_password_is_not_told(database: str, refusal: Callable[..., str]) -> None:
+    assert "secret" not in refusal("--storage", database)
+
+
 def test_a_file_that_is_no_storage_stays_as_it_is(refusal: Callable[..., str]) -> None:
     Path("studies.db").write_text("mine")
     assert "file is not a database" in refusal("--storage", SQLITE)

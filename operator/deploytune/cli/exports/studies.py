@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace) -> ExitCode:
         _put(record, place, name)
     left_out = f", {counted(record.unfinished, 'unfinished trial')} left out"
     print(
-        f"study {name} in {place}: {counted(len(record.trials), 'trial')}"
+        f"study {name} in {_shown(place)}: {counted(len(record.trials), 'trial')}"
         f"{left_out if record.unfinished else ''}"
     )
     return ExitCode.ANSWER
@@ -114,7 +114,13 @@ def _url_of(place: str) -> URL:
     try:
         return make_url(place)
     except (ArgumentError, ValueError):
-        raise InvalidTuningError(_OPTION, "must be the URL of a database", place) from None
+        # Not shown: what cannot be read may hold a password anywhere.
+        raise InvalidTuningError(_OPTION, "must be the URL of a database") from None
+
+
+def _shown(place: str) -> str:
+    """Return a place as it may be told: without a password."""
+    return _url_of(place).render_as_string() if "://" in place else place
 
 
 def _add_study(record: StudyRecord, place: str, name: str) -> None:
@@ -126,7 +132,9 @@ def _add_study(record: StudyRecord, place: str, name: str) -> None:
                 storage=storage, study_name=name, directions=list(record.directions)
             )
         except optuna.exceptions.DuplicatedStudyError:
-            raise InvalidTuningError("--study", f"must not be in {place} already", name) from None
+            raise InvalidTuningError(
+                "--study", f"must not be in {_shown(place)} already", name
+            ) from None
         try:
             study.set_metric_names(list(record.metric_names))
             for key, value in record.attributes.items():
@@ -152,7 +160,7 @@ def _opened(place: str) -> Iterator[BaseStorage]:
             database = RDBStorage(place)
         yield database or JournalStorage(JournalFileBackend(place))
     except (ImportError, OptunaError, OSError, SQLAlchemyError) as error:
-        raise MachineError(f"{place}: {' '.join(str(error).split())}") from error
+        raise MachineError(f"{_shown(place)}: {' '.join(str(error).split())}") from error
     finally:
         if database is not None:
             database.engine.dispose()
