@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tarfile
 import tempfile
@@ -17,7 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploytune.contract.errors import InvalidTuningError, MachineError
-from deploytune.runtime.local.atomic_files import make_durable, temporary_beside, write_atomically
+from deploytune.runtime.local.atomic_files import (
+    make_durable,
+    replace_folder,
+    temporary_beside,
+    write_atomically,
+)
 
 _OPTION = "--output"
 _LIST = ".deploytune-export"
@@ -71,7 +75,7 @@ def put_folder(fill: Callable[[Path], None], output: Path, *, force: bool) -> No
             fill(folder)
             mode = archive_mode(output)
             if mode is None:
-                _replace_folder(folder, output, Path(work, "earlier"))
+                _put_in_place(folder, output, Path(work, "earlier"))
             else:
                 _write_archive(folder, output, mode)
         make_durable(output.parent)
@@ -109,7 +113,7 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _replace_folder(folder: Path, output: Path, earlier: Path) -> None:
+def _put_in_place(folder: Path, output: Path, earlier: Path) -> None:
     folder.chmod(0o755)
     (folder / _LIST).write_text(json.dumps(sorted({*_names(folder), _LIST}), indent=0))
     if not output.exists() or _is_empty_folder(output):
@@ -121,13 +125,7 @@ def _replace_folder(folder: Path, output: Path, earlier: Path) -> None:
     if foreign:
         rule = f"must hold nothing but an earlier export, {output} holds {min(foreign)!r}"
         raise InvalidTuningError(_OPTION, rule)
-    output.rename(earlier)
-    try:
-        folder.rename(output)
-    except BaseException:
-        earlier.rename(output)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)
+    replace_folder(folder, output, earlier)
 
 
 def _names(folder: Path) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploytune.api.tuning import DeploymentTuning, TuningStatus
 from deploytune.contract.errors import MachineError
-from deploytune.runtime.local.atomic_files import write_atomically
+from deploytune.runtime.local.atomic_files import replace_folder, write_atomically
 
 STATUS_FILE = "status.yaml"
 REPOSITORY_FOLDER = "model_repository"
@@ -41,21 +41,24 @@ def write_answer(
     answered = tuning.model_copy(update={"status": status})
     plain = answered.model_dump(mode="json", by_alias=True, exclude_none=True)
     try:
-        _replace_folder(repository, folder / REPOSITORY_FOLDER)
+        _put_copy(repository, folder / REPOSITORY_FOLDER)
         write_atomically(folder / STATUS_FILE, yaml.safe_dump(plain, sort_keys=False).encode())
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error
 
 
-def _replace_folder(source: Path | None, target: Path) -> None:
+def _put_copy(source: Path | None, target: Path) -> None:
     """Put a copy of `source` where `target` is, or nothing if there is no source."""
-    arriving = target.with_name(f".{target.name}.new")
-    shutil.rmtree(arriving, ignore_errors=True)
-    if source is not None:
-        shutil.copytree(source, arriving)
+    if source is None:
+        shutil.rmtree(target, ignore_errors=True)
+        return
+    arriving, aside = (target.with_name(f".{target.name}.{what}") for what in ("new", "old"))
+    for left in (arriving, aside):  # by an interruption
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(source, arriving)
     if target.exists():
-        shutil.rmtree(target)
-    if source is not None:
+        replace_folder(arriving, target, aside)
+    else:
         arriving.rename(target)
 
 

@@ -1,8 +1,9 @@
-"""Files that are whole or absent, whatever happens while they are written: a power cut included."""
+"""Files and folders that are whole or absent, whatever happens while they are written."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,10 @@ _TEMPORARY_PREFIX = ".writing-"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file in one step: a reader finds the old content or the new, never a part."""
+    """Replace the file in one step: a reader finds the old content or the new, never a part.
+
+    A power cut in between makes no difference.
+    """
     temporary = temporary_beside(path)
     try:
         with temporary.open("wb") as file:
@@ -23,6 +27,20 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.unlink()
         raise
     make_durable(path.parent)
+
+
+def replace_folder(folder: Path, target: Path, aside: Path) -> None:
+    """Put a folder where another is, which is kept `aside` until then and put back on an error.
+
+    All three are on one file system, and nothing is at `aside`.
+    """
+    target.rename(aside)
+    try:
+        folder.rename(target)
+    except BaseException:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def make_durable(folder: Path) -> None:
