@@ -14,6 +14,7 @@ from builders import a_tuning
 from hanging_runs import Run, start_run
 
 from deploytune.cli import main
+from deploytune.cli.exit_codes import ExitCode
 
 PROGRAM = Path(__file__).parents[1] / "trial_programs" / "deterministic.py"
 
@@ -38,6 +39,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def refused(here: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Gives a command, and returns the one line with which it is refused; nothing is written."""
+
+    def give(*command: str) -> str:
+        before = sorted(here.rglob("*"))
+        capfd.readouterr()
+        code = main(command)
+        printed = capfd.readouterr()
+        assert ExitCode.BAD_INPUT == code
+        assert "" == printed.out
+        assert before == sorted(here.rglob("*"))
+        (line,) = printed.err.splitlines()
+        assert line.startswith("deploytune: ")
+        return line
+
+    return give
 
 
 @pytest.fixture

@@ -23,29 +23,13 @@ from deploytune.state.requests import build_request
 OneLine = Callable[..., str]
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Everything happens in an empty folder, far from any cluster."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def refusal(capfd: pytest.CaptureFixture[str]) -> OneLine:
-    """Asks for an export, and returns the one line with which it is refused."""
-
-    def ask(*arguments: str) -> str:
-        capfd.readouterr()
-        code = main(["export", *arguments])
-        printed = capfd.readouterr()
-        assert ExitCode.BAD_INPUT == code
-        assert "" == printed.out
-        (line,) = printed.err.splitlines()
-        assert line.startswith("deploytune: ")
-        return line.removeprefix("deploytune: ")
-
-    return ask
+def refusal(refused: OneLine) -> OneLine:
+    """Asks for an export, and returns what the line says with which it is refused."""
+    return lambda *words: refused("export", *words).removeprefix("deploytune: ")
 
 
 def keep_run(*, finished: bool = True, found: bool = True) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,25 +31,9 @@ def keep(record: RecordedTuning, state: Path) -> Path:
 
 
 @pytest.fixture
-def refusal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> OneLine:
-    """Asks in the folder, and returns the one line with which it is refused; nothing is written."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-
-    def ask(*arguments: str) -> str:
-        before = sorted(tmp_path.rglob("*"))
-        code = main(["report", *arguments])
-        printed = capfd.readouterr()
-        assert ExitCode.BAD_INPUT == code
-        assert "" == printed.out
-        assert before == sorted(tmp_path.rglob("*"))
-        (line,) = printed.err.splitlines()
-        assert line.startswith("deploytune: ")
-        return line
-
-    return ask
+def refusal(refused: OneLine) -> OneLine:
+    """Asks, and returns the one line with which it is refused."""
+    return partial(refused, "report")
 
 
 def test_the_report_of_a_run_is_written_where_the_run_was_started(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,9 @@ def keep_trials(state: Path) -> Path:
 
 
 @pytest.fixture
-def refusal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> OneLine:
-    """Asks in an empty folder, and returns the one line with which it is refused."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-
-    def ask(*arguments: str) -> str:
-        code = main(["why", *arguments])
-        printed = capfd.readouterr()
-        assert ExitCode.BAD_INPUT == code
-        assert "" == printed.out
-        (line,) = printed.err.splitlines()
-        assert line.startswith("deploytune: ")
-        return line
-
-    return ask
+def refusal(refused: OneLine) -> OneLine:
+    """Asks, and returns the one line with which it is refused."""
+    return partial(refused, "why")
 
 
 def an_unreachable_cluster(path: Path) -> Path:
