@@ -41,7 +41,7 @@ _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 def reference_page() -> str:
     """Return the whole page."""
     parts = (_HEAD, *(line for resource in RESOURCES for line in _kind(resource)))
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def anchor_of(heading: str) -> str:
