@@ -76,6 +76,17 @@ def a_convolution(height: str | int = 8, width: str | int = 8) -> ModelProto:
     return a_model(nodes, [image], [floats("scores", BATCH, CLASSES)], weights)
 
 
+def a_greedy_network(elements: int) -> ModelProto:
+    """x -> scores: the largest feature, by way of a tensor of so many elements."""
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["largest"], "shrink", axes=[1]),
+        helper.make_node("Expand", ["largest", "shape"], ["spread"], "spread"),
+        helper.make_node("ReduceMax", ["spread"], ["scores"], "gather", axes=[1]),
+    ]
+    weights = {"shape": np.array([1, elements], np.int64)}
+    return a_model(nodes, [floats("x", BATCH, FEATURES)], [floats("scores", BATCH, 1)], weights)
+
+
 def an_embedding(rows: int = 10) -> ModelProto:
     """ids (int64) -> vectors, one for each of five tokens."""
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [BATCH, 5])
