@@ -20,11 +20,16 @@ class TritonPythonModel:
         ]
 """
 
-CONFIGURATION = """
+_CONFIGURATION = """
 backend: "python"
 max_batch_size: 64
 input [{ name: "x" data_type: TYPE_FP32 dims: [4] }]
 output [{ name: "y" data_type: TYPE_FP32 dims: [4] }]
-instance_group [{ kind: KIND_CPU count: 1 }]
+instance_group [{ kind: KIND_CPU count: INSTANCES }]
 dynamic_batching { }
 """
+
+
+def configuration(instances: int) -> str:
+    """Return the model's configuration with so many processes that answer."""
+    return _CONFIGURATION.replace("INSTANCES", str(instances))

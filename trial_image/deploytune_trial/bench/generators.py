@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploytune_trial.bench.echo_model import CONFIGURATION, ECHO
+from deploytune_trial.bench.echo_model import ECHO, configuration
 from deploytune_trial.children import Children
 from deploytune_trial.measure.generator_messages import Equipment
 from deploytune_trial.measure.generators import After, LoadGenerator
@@ -28,28 +28,38 @@ from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
 MODEL = "echo"
 _TIMEOUT_SECONDS = 10.0
+_OUTSTANDING = (1, 4, 16, 64, 256)
 
 
 def generator_rows(seconds: float, turns: int) -> Iterator[dict[str, object]]:
-    """Yield requests a second by requests outstanding: of ours, of two, of the library alone."""
-    with serving_an_echo() as (server, children):
+    """Yield requests a second by requests outstanding: of ours, the library alone, and several.
+
+    Several are 2, 4 and so on, up to the cores, a quarter of which answer.
+    """
+    cores = len(os.sched_getaffinity(0))
+    several = [2**power for power in range(1, cores.bit_length()) if 2**power <= cores]
+    with serving_an_echo(max(1, cores // 4)) as (server, children):
         address = server.grpc_address
-        for outstanding in (1, 4, 16, 64):
-            ours, two, alone = [], [], []
+        for outstanding in _OUTSTANDING:
+            rates: dict[str, list[float]] = {}
             for _ in range(turns):
-                ours.append(asyncio.run(_ours(address, outstanding, seconds)))
-                two.append(asyncio.run(_spread(2, address, children, outstanding, seconds)))
-                alone.append(asyncio.run(_alone(address, outstanding, seconds)))
-            yield {
-                "outstanding": outstanding,
-                "ours": float(np.median(ours)),
-                "two": float(np.median(two)),
-                "alone": float(np.median(alone)),
-            }
+                ways = {
+                    "ours": _ours(address, outstanding, seconds),
+                    "alone": _alone(address, outstanding, seconds),
+                    **{
+                        str(number): _spread(number, address, children, outstanding, seconds)
+                        for number in several
+                        if number <= outstanding
+                    },
+                }
+                for way, sending in ways.items():
+                    rates.setdefault(way, []).append(asyncio.run(sending))
+            medians = {way: float(np.median(turned)) for way, turned in rates.items()}
+            yield {"outstanding": outstanding, **medians}
 
 
 @contextmanager
-def serving_an_echo() -> Iterator[tuple[TritonServer, Children]]:
+def serving_an_echo(instances: int = 1) -> Iterator[tuple[TritonServer, Children]]:
     """Serve a model that returns its input; yield the server, and who ends what is started."""
     prefix, children = f"echo{os.getpid()}_", Children()
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +67,7 @@ def serving_an_echo() -> Iterator[tuple[TritonServer, Children]]:
         version = repository / MODEL / "1"
         version.mkdir(parents=True)
         (version / "model.py").write_text(ECHO, encoding="utf-8")
-        (repository / MODEL / "config.pbtxt").write_text(CONFIGURATION, encoding="utf-8")
+        (repository / MODEL / "config.pbtxt").write_text(configuration(instances), encoding="utf-8")
         settings = ServerSettings(find_triton(), repository, MODEL, Path(folder), None, prefix)
         try:
             yield start_server(settings, children), children

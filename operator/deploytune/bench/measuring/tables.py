@@ -65,11 +65,18 @@ def coverage_table(rows: Sequence[Row]) -> str:
 
 def generator_table(rows: Sequence[Row]) -> str:
     """Return requests a second of the load generator beside those of the client library alone."""
-    titles = ("outstanding", "one process, requests/s", "two", "client library alone")
+    several = sorted({int(key) for row in rows for key in row if key.isdecimal()})
+    titles = (
+        "outstanding",
+        "one process, requests/s",
+        *map(str, several),
+        "client library alone, one process",
+    )
+    columns = ("ours", *map(str, several), "alone")
     return _table(
         (titles,),
         [
-            (str(row["outstanding"]), *(f"{row[what]:.0f}" for what in ("ours", "two", "alone")))
+            (str(row["outstanding"]), *(_rate(row.get(column)) for column in columns))
             for row in rows
         ],
     )
@@ -90,6 +97,10 @@ def _table(titles: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> st
     heading = [title for group in titles for title in group]
     lines = [heading, ["---"] * len(heading), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _rate(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.0f}"
 
 
 def _percent(share: float | None) -> str:

@@ -56,6 +56,14 @@ def test_rows_come_from_the_trials_own_process() -> None:
 
 
 def test_the_load_generator_stands_beside_the_library_alone() -> None:
-    table = generator_table([{"outstanding": 16, "ours": 4800.4, "two": 6000.0, "alone": 5000.2}])
+    table = generator_table(
+        [
+            {"outstanding": 2, "ours": 900.0, "2": 950.0, "alone": 1000.0},
+            {"outstanding": 16, "ours": 4800.4, "2": 6000.0, "4": 7000.0, "alone": 5000.2},
+        ]
+    )
 
-    assert table.splitlines()[-1] == "| 16 | 4800 | 6000 | 5000 |"
+    assert table.splitlines()[-2:] == [
+        "| 2 | 900 | 950 | - | 1000 |",
+        "| 16 | 4800 | 6000 | 7000 | 5000 |",
+    ]
