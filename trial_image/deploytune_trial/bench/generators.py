@@ -1,7 +1,7 @@
-"""How many requests a second generator processes send, beside the client library alone.
+"""How many requests a second generator processes send, beside the client library and perf_analyzer.
 
-A real Triton serves a model that returns its input, on the same machine, and both take turns at a
-closed loop over gRPC, so that both meet the same neighbours.
+A real Triton serves a model that returns its input, on the same machine, and all take turns at a
+closed loop over gRPC, so that all meet the same neighbours.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from deploytune_trial.bench.echo_model import ECHO, configuration
+from deploytune_trial.bench.perf_analyzer import has_perf_analyzer, perf_analyzer_figures
 from deploytune_trial.children import Children
 from deploytune_trial.measure.generator_messages import Equipment
 from deploytune_trial.measure.generators import After, LoadGenerator
+from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.spread_load import SpreadLoad, open_processes
 from deploytune_trial.measure.windows import Requests, Sample
 from deploytune_trial.triton.installation import find_triton
@@ -29,33 +31,45 @@ from deploytune_trial.triton.shared_memory import unlink_shared_memory
 MODEL = "echo"
 _TIMEOUT_SECONDS = 10.0
 _OUTSTANDING = (1, 4, 16, 64, 256)
+_CORES = len(os.sched_getaffinity(0))
 
 
 def generator_rows(seconds: float, turns: int) -> Iterator[dict[str, object]]:
     """Yield requests a second by requests outstanding: of ours, the library alone, and several.
 
-    Several are 2, 4 and so on, up to the cores, a quarter of which answer.
+    Several are 2, 4 and so on, up to the cores, a quarter of which answer. What sees latencies has
+    their median and 99th percentile beside it: `ours_p50_ms` and so on.
     """
-    cores = len(os.sched_getaffinity(0))
-    several = [2**power for power in range(1, cores.bit_length()) if 2**power <= cores]
-    with serving_an_echo(max(1, cores // 4)) as (server, children):
+    with serving_an_echo(max(1, _CORES // 4)) as (server, children):
         address = server.grpc_address
         for outstanding in _OUTSTANDING:
-            rates: dict[str, list[float]] = {}
+            seen: dict[str, list[float]] = {}
             for _ in range(turns):
-                ways = {
-                    "ours": _ours(address, outstanding, seconds),
-                    "alone": _alone(address, outstanding, seconds),
-                    **{
-                        str(number): _spread(number, address, children, outstanding, seconds)
-                        for number in several
-                        if number <= outstanding
-                    },
-                }
-                for way, sending in ways.items():
-                    rates.setdefault(way, []).append(asyncio.run(sending))
-            medians = {way: float(np.median(turned)) for way, turned in rates.items()}
+                for way, sending in _ways(address, children, outstanding, seconds).items():
+                    for name, value in asyncio.run(sending).items():
+                        seen.setdefault(way if name == "rate" else f"{way}_{name}", []).append(
+                            value
+                        )
+            medians = {name: float(np.median(values)) for name, values in seen.items()}
             yield {"outstanding": outstanding, **medians}
+
+
+def _ways(
+    address: str, children: Children, outstanding: int, seconds: float
+) -> dict[str, Coroutine[None, None, dict[str, float]]]:
+    numbers = [2**power for power in range(1, _CORES.bit_length()) if 2**power <= _CORES]
+    ways = {
+        "ours": _ours(address, outstanding, seconds),
+        "alone": _alone(address, outstanding, seconds),
+        **{
+            str(number): _spread(number, address, children, outstanding, seconds)
+            for number in numbers
+            if number <= outstanding
+        },
+    }
+    if has_perf_analyzer():
+        ways["perf_analyzer"] = perf_analyzer_figures(address, MODEL, outstanding, seconds)
+    return ways
 
 
 @contextmanager
@@ -76,19 +90,19 @@ def serving_an_echo(instances: int = 1) -> Iterator[tuple[TritonServer, Children
             unlink_shared_memory(prefix)
 
 
-async def _ours(address: str, outstanding: int, seconds: float) -> float:
+async def _ours(address: str, outstanding: int, seconds: float) -> dict[str, float]:
     from deploytune_trial.triton.client import LoadClient
 
     client = LoadClient(address, MODEL, [an_input()], _TIMEOUT_SECONDS)
     counter = _Counter(seconds)
     await LoadGenerator(client.send, counter.take).run_closed_loop(outstanding)
     await client.close()
-    return counter.rate()
+    return counter.figures()
 
 
 async def _spread(
     number: int, address: str, children: Children, outstanding: int, seconds: float
-) -> float:
+) -> dict[str, float]:
     equipment = Equipment(address, MODEL, [an_input()], _TIMEOUT_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         processes = await open_processes(number, equipment, children, Path(folder))
@@ -96,7 +110,7 @@ async def _spread(
         await SpreadLoad(processes, counter.take).run_closed_loop(outstanding)
         for process in processes:
             await process.close()
-    return counter.rate()
+    return counter.figures()
 
 
 class _Counter:
@@ -111,11 +125,16 @@ class _Counter:
         self._requests.add(sample)
         return After.STOP if sample.ended >= self._until else After.GO_ON
 
-    def rate(self) -> float:
-        return len(self._requests) / self._requests.seconds
+    def figures(self) -> dict[str, float]:
+        latencies_ms = sorted(self._requests.latencies_ms())
+        return {
+            "rate": len(self._requests) / self._requests.seconds,
+            "p50_ms": percentile_of(latencies_ms, 50),
+            "p99_ms": percentile_of(latencies_ms, 99),
+        }
 
 
-async def _alone(address: str, outstanding: int, seconds: float) -> float:
+async def _alone(address: str, outstanding: int, seconds: float) -> dict[str, float]:
     import tritonclient.grpc.aio as triton_aio
 
     client = triton_aio.InferenceServerClient(address)
@@ -131,7 +150,7 @@ async def _alone(address: str, outstanding: int, seconds: float) -> float:
     await asyncio.gather(*(send() for _ in range(outstanding)))
     elapsed = time.perf_counter() - began
     await client.close()
-    return ended / elapsed
+    return {"rate": ended / elapsed}
 
 
 def an_input() -> list[object]:

@@ -11,6 +11,8 @@ from deploytune.contract.report import Measurement
 from deploytune.state.repeated import combine_repeated
 
 _NONE = "-"
+_WHOLE = 100
+"""Figures from here on are shown without decimals."""
 
 
 _VERDICTS = (
@@ -64,21 +66,23 @@ def coverage_table(rows: Sequence[Row]) -> str:
 
 
 def generator_table(rows: Sequence[Row]) -> str:
-    """Return requests a second of the load generator beside those of the client library alone."""
+    """Return what the load generator sends and sees beside the library and perf_analyzer."""
     several = sorted({int(key) for row in rows for key in row if key.isdecimal()})
-    titles = (
-        "outstanding",
-        "one process, requests/s",
-        *map(str, several),
-        "client library alone, one process",
-    )
-    columns = ("ours", *map(str, several), "alone")
+    columns = {
+        "ours": "one process, requests/s",
+        **{str(number): str(number) for number in several},
+        "alone": "client library alone, one process",
+        "perf_analyzer": "perf_analyzer",
+        "ours_p50_ms": "p50, ms",
+        "perf_analyzer_p50_ms": "perf_analyzer's",
+        "ours_p99_ms": "p99, ms",
+        "perf_analyzer_p99_ms": "perf_analyzer's",
+    }
+    there = [column for column in columns if any(column in row for row in rows)]
+    titles = ("outstanding", *(columns[column] for column in there))
     return _table(
         (titles,),
-        [
-            (str(row["outstanding"]), *(_rate(row.get(column)) for column in columns))
-            for row in rows
-        ],
+        [(str(row["outstanding"]), *(_figure(row.get(one)) for one in there)) for row in rows],
     )
 
 
@@ -99,8 +103,8 @@ def _table(titles: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> st
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _rate(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.0f}"
+def _figure(value: float | None) -> str:
+    return _NONE if value is None else f"{value:#.3g}" if value < _WHOLE else f"{value:.0f}"
 
 
 def _percent(share: float | None) -> str:

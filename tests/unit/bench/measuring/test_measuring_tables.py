@@ -55,6 +55,18 @@ def test_rows_come_from_the_trials_own_process() -> None:
     assert "`throughput`" in coverage_table(rows)
 
 
+def test_perf_analyzer_has_columns_where_it_ran() -> None:
+    figures = {"ours": 900.0, "ours_p99_ms": 1.5, "alone": 1000.0}
+    theirs = {"perf_analyzer": 2000.0, "perf_analyzer_p99_ms": 0.75}
+    without, beside = (
+        generator_table([{"outstanding": 1, **figures, **more}]).splitlines()[-1]
+        for more in ({}, theirs)
+    )
+
+    assert without == "| 1 | 900 | 1000 | 1.50 |"
+    assert beside == "| 1 | 900 | 1000 | 2000 | 1.50 | 0.750 |"
+
+
 def test_the_load_generator_stands_beside_the_library_alone() -> None:
     table = generator_table(
         [
