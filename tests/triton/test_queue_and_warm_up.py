@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import onnx_builders
 import pytest
 from trial_builders import LOAD, P95, THROUGHPUT, a_closed_loop
 from trial_processes import TrialProcess
 
 from deploytune.contract.limits import Limit
 from deploytune.contract.outcomes import Cause, OutcomeKind
+from deploytune.contract.report import TrialReport
 from deploytune_trial.children import Children
 from deploytune_trial.triton.installation import Installation
 from deploytune_trial.triton.server import Counters, ServerSettings, start_server
@@ -70,24 +73,43 @@ def test_a_queue_that_rejects_a_lone_request_is_said_to(trial: TrialProcess) -> 
     ],
 )
 def test_triton_has_run_the_shapes_that_were_asked_for_before_it_is_ready(
-    trial: TrialProcess, triton: Installation, tmp_path: Path, shapes: str, expected: Counters
+    trial: TrialProcess, triton: Installation, shapes: str, expected: Counters
 ) -> None:
     """Triton makes a batch of so many requests of one sample each, and counts them all."""
-    trial.variables["DEPLOYTUNE_REPOSITORY"] = str(tmp_path / "kept")
-    report = trial.run(parameters={"maxBatchSize": 4, "warmUpShapes": shapes})
+    report = kept(trial, {"maxBatchSize": 4, "warmUpShapes": shapes})
     assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
 
+    assert counted_when_ready(trial, triton) == expected
+
+
+def test_a_model_with_a_fixed_batch_has_run_once_before_triton_is_ready(
+    trial: TrialProcess, triton: Installation, tmp_path: Path
+) -> None:
+    source = onnx_builders.saved(onnx_builders.an_mlp(4), tmp_path, "fixed.onnx")
+    trial.workload |= {"models": [{"name": "net", "source": source}], "requestBatch": 4}
+    report = kept(trial, {})
+    assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
+
+    assert counted_when_ready(trial, triton) == Counters(1, 0, 1, 1)
+
+
+def kept(trial: TrialProcess, parameters: dict[str, Any]) -> TrialReport:
+    """Run a trial that keeps its repository."""
+    trial.variables["DEPLOYTUNE_REPOSITORY"] = str(trial.folder / "kept")
+    return trial.run(parameters=parameters)
+
+
+def counted_when_ready(trial: TrialProcess, triton: Installation) -> Counters:
+    """What a server counts that has only just loaded what a trial has kept."""
     children = Children()
-    scratch = tmp_path / "again"
+    scratch = trial.folder / "again"
     scratch.mkdir()
-    settings = ServerSettings(triton, tmp_path / "kept", "net", scratch, None, trial.prefix)
+    settings = ServerSettings(triton, trial.folder / "kept", "net", scratch, None, trial.prefix)
     try:
-        counted = start_server(settings, children).counters()
+        return start_server(settings, children).counters()
     finally:
         children.end_all()
         unlink_shared_memory(trial.prefix)
-
-    assert counted == expected
 
 
 def test_the_report_says_which_backend_ran_the_model_and_why(trial: TrialProcess) -> None:

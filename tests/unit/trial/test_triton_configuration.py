@@ -125,7 +125,8 @@ def test_a_model_with_a_fixed_batch_has_that_axis_in_its_dims_and_no_batcher() -
     assert config.max_batch_size == 0
     assert list(config.input[0].dims) == [4, 1, 8, 8]
     assert not config.HasField("dynamic_batching")
-    assert [one.batch_size for one in config.model_warmup] == [0]
+    assert [one.batch_size for one in config.model_warmup] == [1]
+    assert list(config.model_warmup[0].inputs["image"].dims) == [4, 1, 8, 8]
 
 
 def test_preferred_sizes_and_response_cache_stay_out() -> None:

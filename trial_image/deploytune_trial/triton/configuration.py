@@ -75,12 +75,12 @@ def build_configuration(entry: ModelEntry) -> str:
 
 
 def warm_up_batches(entry: ModelEntry) -> list[int]:
-    """Return the batch sizes to warm up; 0 where the batch axis is among the dims."""
+    """Return the batch sizes to warm up; one where the batch axis is among the dims."""
     serving = entry.serving
     if serving.warm_up_shapes is WarmUpShapes.NONE:
         return []
     if not entry.interface.batched:
-        return [0]
+        return [1]  # at 0, as max_batch_size is, Triton skips the sample
     few = {1, entry.request_batch, serving.max_batch_size}
     if serving.warm_up_shapes is WarmUpShapes.FEW:
         return sorted(few)
