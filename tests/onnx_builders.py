@@ -114,6 +114,31 @@ def a_sequence_model(batch: str | int) -> ModelProto:
     )
 
 
+def a_model_with_an_open_batch(batch: int) -> ModelProto:
+    """x -> y: the rows of a fixed batch, of which no inference of shapes can tell how many."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("NonZero", ["shape"], ["places"]),
+        helper.make_node("Squeeze", ["places"], ["rows"]),
+        helper.make_node("Gather", ["x", "rows"], ["y"], axis=0),
+    ]
+    return a_model(nodes, [floats("x", batch, 2)], [floats("y", "rows", 2)])
+
+
+def a_model_without_a_rank() -> ModelProto:
+    """x -> y: as it came, but of a shape that no inference of shapes can tell the length of."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("NonZero", ["shape"], ["nonzero"]),
+        helper.make_node("Flatten", ["nonzero"], ["flat"]),
+        helper.make_node("Squeeze", ["flat"], ["places"]),
+        helper.make_node("Gather", ["shape", "places"], ["sizes"]),
+        helper.make_node("Reshape", ["x", "sizes"], ["y"]),
+    ]
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    return a_model(nodes, [floats("x", BATCH, FEATURES)], [y])
+
+
 def without_weights() -> ModelProto:
     """x -> y: nothing that a smaller precision would change."""
     nodes = [helper.make_node("Relu", ["x"], ["y"])]

@@ -24,7 +24,11 @@ def an_artefact(
 ) -> Artefact:
     tensor = Tensor(names, "float32", (2,))
     if backend == "onnxruntime":
-        settings = {"providers": [["CPUExecutionProvider", {}]], **settings}
+        settings = {
+            "providers": [["CPUExecutionProvider", {}]],
+            "output_shapes": {names: [-1, 2]},
+            **settings,
+        }
     return Artefact(
         backend=backend,
         files={file: Path(file)},
@@ -56,6 +60,13 @@ def test_an_onnx_file_is_run_by_tritons_own_onnx_runtime() -> None:
 def test_providers_may_be_named_without_options() -> None:
     native = chosen(an_artefact(providers=["CPUExecutionProvider"])).native
     assert native is not None
+
+
+def test_outputs_are_told_as_the_file_declares_them() -> None:
+    native = chosen(an_artefact(output_shapes={"x": [-1, 7]})).native
+
+    assert native is not None
+    assert native.outputs == {"x": (-1, 7)}
 
 
 def test_a_server_that_lacks_a_backend_runs_it_in_python_and_says_so() -> None:
@@ -112,6 +123,16 @@ def test_a_precision_that_is_off_is_not_told() -> None:
         ),
         pytest.param(
             an_artefact(providers=["OpenVINOExecutionProvider"]), "no provider OpenVINO", id="other"
+        ),
+        pytest.param(
+            an_artefact(output_shapes={"x": []}),
+            "it takes output 'x' for a number: its file gives no axes",
+            id="an output without a rank",
+        ),
+        pytest.param(
+            an_artefact(output_shapes={"x": [4, 2]}),
+            "it wants the first axis of output 'x' open, got 4",
+            id="an output that closes the batch",
         ),
         pytest.param(
             an_artefact(file="weights.pt"), "loads model.onnx, the artefact holds", id="no file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,18 @@ def test_an_output_with_another_first_axis_leaves_it_open() -> None:
     config = read(an_entry(outputs=(steps,), batched=False))
 
     assert [-1, 1, 3] == list(config.output[0].dims)
+
+
+def test_a_native_backend_is_told_outputs_as_its_file_declares_them() -> None:
+    outputs = (Tensor("scores", "float32", (3,)), Tensor("rows", "float32", (3,), False))
+    native = replace(PLAN, outputs={"scores": (-1, 3), "rows": (1, 3)})
+
+    config = read(an_entry(outputs=outputs, batched=False, native=native))
+    assert [list(output.dims) for output in config.output] == [[-1, 3], [1, 3]]
+
+    config = read(an_entry(native=replace(PLAN, outputs={"label": (-1,)})))
+    assert list(config.output[0].dims) == [1]
+    assert config.output[0].HasField("reshape")
 
 
 def test_a_model_with_a_fixed_batch_has_that_axis_in_its_dims_and_no_batcher() -> None:

@@ -16,6 +16,12 @@ from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.failures import TrialFailure, crashed
 from deploytune_trial.models.interface import ModelInterface
 
+OUTPUT_SHAPES = "output_shapes"
+"""The setting with the shape that an ONNX file itself gives each output, its first axis included.
+
+-1 is an open axis; no axes at all is an output whose number of axes is left open.
+"""
+
 _ARTEFACT_FILE = "artefact.json"
 _FAILURE_FILE = "failure.json"
 

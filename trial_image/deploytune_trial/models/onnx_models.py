@@ -115,13 +115,14 @@ def _open_session(field: str, path: Path) -> Any:
 
 
 def _declared_input(field: str, node: Any) -> Tensor:
-    tensor = Tensor(node.name, _dtype(field, "input", node), _sizes(node))
+    tensor = Tensor(node.name, _dtype(field, "input", node), declared_sizes(node))
     if not tensor.shape:
         raise bad_workload(field, f"input {node.name!r} must have the batch as its first axis")
     return tensor
 
 
-def _sizes(node: Any) -> tuple[int, ...]:
+def declared_sizes(node: Any) -> tuple[int, ...]:
+    """Return the axes of a session's input or output, -1 for an open one."""
     return tuple(size if isinstance(size, int) else _OPEN for size in node.shape)
 
 
@@ -168,5 +169,5 @@ def _probe(
 
 
 def _output_shape(node: Any, array: Array) -> tuple[int, ...]:
-    declared = _sizes(node)
+    declared = declared_sizes(node)
     return declared[1:] if len(declared) == array.ndim else (_OPEN,) * (array.ndim - 1)

@@ -65,8 +65,8 @@ def build_configuration(entry: ModelEntry) -> str:
         f"name: {_quoted(entry.name)}",
         *_backend_lines(entry.native),
         f"max_batch_size: {entry.serving.max_batch_size}",
-        *(_tensor("input", tensor, entry) for tensor in entry.interface.inputs),
-        *(_tensor("output", tensor, entry) for tensor in entry.interface.outputs),
+        *(_input(tensor, entry) for tensor in entry.interface.inputs),
+        *(_output(tensor, entry) for tensor in entry.interface.outputs),
         f"instance_group [ {{ count: {entry.serving.instances} kind: {kind} }} ]",
         *_batching_lines(entry.serving),
         *(_warm_up(entry, batch_size) for batch_size in warm_up_batches(entry)),
@@ -143,27 +143,33 @@ def _queue_policy(serving: Serving) -> str:
     return f" default_queue_policy {{ timeout_action: REJECT {' '.join(rules)} }}"
 
 
-def _tensor(field: str, tensor: Tensor, entry: ModelEntry) -> str:
-    dims, reshape = _served_dims(tensor.shape, entry)
-    if not tensor.batch_first:
-        dims = _dims((-1, *tensor.shape))
+def _input(tensor: Tensor, entry: ModelEntry) -> str:
+    return f"input [ {{ {_tensor(tensor, _whole(tensor, entry), entry)} }} ]"
+
+
+def _output(tensor: Tensor, entry: ModelEntry) -> str:
+    exact = {} if entry.native is None else entry.native.outputs
+    whole = exact.get(tensor.name) or _whole(tensor, entry)
+    return f"output [ {{ {_tensor(tensor, whole, entry)} }} ]"
+
+
+def _whole(tensor: Tensor, entry: ModelEntry) -> tuple[int, ...]:
+    """Return a shape with its first axis, of a request."""
+    return (entry.request_batch if tensor.batch_first else -1, *tensor.shape)
+
+
+def _tensor(tensor: Tensor, whole: tuple[int, ...], entry: ModelEntry) -> str:
+    is_only_batch = entry.interface.batched and len(whole) == 1
     return (
-        f"{field} [ {{ name: {_quoted(tensor.name)} data_type: {_triton_type(tensor)} "
-        f"dims: {dims}{reshape} }} ]"
+        f"name: {_quoted(tensor.name)} data_type: {_triton_type(tensor)} "
+        f"dims: {_dims(whole, entry)}{' reshape: { shape: [ ] }' if is_only_batch else ''}"
     )
-
-
-def _served_dims(shape: tuple[int, ...], entry: ModelEntry) -> tuple[str, str]:
-    """Return a shape as Triton wants it said, which knows no shape without an axis."""
-    if not entry.interface.batched:
-        return _dims((entry.request_batch, *shape)), ""
-    return (_dims(shape), "") if shape else (_dims((1,)), " reshape: { shape: [ ] }")
 
 
 def _warm_up(entry: ModelEntry, batch_size: int) -> str:
     samples = " ".join(
         f"inputs {{ key: {_quoted(tensor.name)} value: {{ data_type: {_triton_type(tensor)} "
-        f"dims: {_served_dims(tensor.shape, entry)[0]} {_sample_data(tensor)}: true }} }}"
+        f"dims: {_dims(_whole(tensor, entry), entry)} {_sample_data(tensor)}: true }} }}"
         for tensor in entry.interface.inputs
     )
     return f'model_warmup [ {{ name: "batch-{batch_size}" batch_size: {batch_size} {samples} }} ]'
@@ -180,7 +186,9 @@ def _triton_type(tensor: Tensor) -> str:
     return _TRITON_TYPES[tensor.dtype]
 
 
-def _dims(shape: tuple[int, ...]) -> str:
+def _dims(whole: tuple[int, ...], entry: ModelEntry) -> str:
+    """Return a shape as Triton wants it said: without the batch it forms, and with an axis."""
+    shape = whole[1:] or (1,) if entry.interface.batched else whole
     return f"[ {', '.join(str(size) for size in shape)} ]"
 
 

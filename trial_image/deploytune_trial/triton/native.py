@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.build.artefacts import OUTPUT_SHAPES, Artefact
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface
 from deploytune_trial.serving import Serving
@@ -53,6 +53,7 @@ _KNOWN_OPTIONS = frozenset(
     }
 )
 _PATH_OPTIONS = ("trt_engine_cache_path", "trt_timing_cache_path")
+_OPEN = -1
 _WIRE_NAME = re.compile(r".+__\d+")
 
 
@@ -66,7 +67,10 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class NativeBackend:
-    """One of Triton's own backends, the file that it loads, and what it is told."""
+    """One of Triton's own backends, the file that it loads, and what it is told.
+
+    `outputs` are shapes that it wants said exactly so, first axis included, -1 for an open one.
+    """
 
     name: str
     platform: str
@@ -75,6 +79,7 @@ class NativeBackend:
     parameters: Mapping[str, str] = field(default_factory=dict)
     graph_level: int | None = None
     accelerator: Accelerator | None = None
+    outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cuda_graphs: bool = False
 
 
@@ -142,7 +147,19 @@ def _onnx(artefact: Artefact, serving: Serving, model: str) -> NativeBackend:
         parameters={"intra_op_thread_count": str(serving.intra_op_threads)},
         graph_level=_GRAPH_LEVELS[level],
         accelerator=accelerator,
+        outputs=_declared_outputs(artefact),
     )
+
+
+def _declared_outputs(artefact: Artefact) -> dict[str, tuple[int, ...]]:
+    """Return the outputs as the file has them, which it is compared with axis by axis."""
+    shapes = {name: tuple(shape) for name, shape in artefact.settings[OUTPUT_SHAPES].items()}
+    for name, shape in shapes.items():
+        if not shape:
+            raise _UnfitError(f"it takes output {name!r} for a number: its file gives no axes")
+        if artefact.interface.batched and shape[0] != _OPEN:
+            raise _UnfitError(f"it wants the first axis of output {name!r} open, got {shape[0]}")
+    return shapes
 
 
 def _tensorrt(artefact: Artefact, serving: Serving, _: str) -> NativeBackend:

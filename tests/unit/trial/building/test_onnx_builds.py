@@ -13,6 +13,8 @@ from onnx import ModelProto
 from onnx_builders import (
     FEATURES,
     a_model_request,
+    a_model_with_an_open_batch,
+    a_model_without_a_rank,
     a_sum_of_two,
     an_embedding,
     an_mlp,
@@ -79,6 +81,18 @@ def drift(artefact: Artefact, original: Artefact) -> float:
         for each in (artefact, original)
     ]
     return float(np.abs(answers[0] - answers[1]).max() / np.abs(answers[1]).max())
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [(an_mlp(), [-1, 4]), (a_model_without_a_rank(), []), (a_model_with_an_open_batch(2), [-1, 2])],
+    ids=["an open batch", "no rank", "an open batch of a fixed one"],
+)
+def test_an_artefact_says_which_shapes_its_file_declares(
+    folder: Path, model: ModelProto, shape: list[int]
+) -> None:
+    (declared,) = built(model, folder, request_batch=2).settings["output_shapes"].values()
+    assert declared == shape
 
 
 def test_fp32_is_the_model_itself(folder: Path) -> None:

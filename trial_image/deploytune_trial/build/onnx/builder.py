@@ -13,7 +13,7 @@ from typing import Any
 import onnxruntime
 
 from deploytune.contract.outcomes import Cause
-from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.build.artefacts import OUTPUT_SHAPES, Artefact
 from deploytune_trial.build.device_needs import check_device
 from deploytune_trial.build.graphs.conversions import Conversion, convert
 from deploytune_trial.build.onnx.providers import (
@@ -29,6 +29,7 @@ from deploytune_trial.build.onnx.providers import (
 from deploytune_trial.build.variants import Variant, common_settings
 from deploytune_trial.failures import failing_as
 from deploytune_trial.models.loaded import LoadedModel
+from deploytune_trial.models.onnx_models import declared_sizes
 from deploytune_trial.models.probing import synthetic_samples
 from deploytune_trial.triton.served_model.onnx_runner import (
     MODEL_FILE,
@@ -55,13 +56,14 @@ def build_onnx(variant: Variant, model: LoadedModel, folder: Path) -> Artefact:
         for_tensorrt=provider == "TensorRT",
     )
     convert(conversion, variant.precision)
-    settings = {
+    settings: dict[str, Any] = {
         **common_settings(variant, model.interface),
         "providers": provider_settings(variant, model.interface),
         "graph_optimization": variant.text("graphOptimization"),
     }
     with failing_as(Cause.UNSUPPORTED, f"{variant.precision} of {model.name}"):
-        facts = _prove(folder, settings, provider, model, variant)
+        facts, shapes = _prove(folder, settings, provider, model, variant)
+    settings[OUTPUT_SHAPES] = shapes
     # External data lies beside the model, under its name and a suffix.
     found = [*folder.glob(f"{MODEL_FILE}*"), *folder.glob(f"{ENGINES_FOLDER}/*")]
     files = {str(path.relative_to(folder)): path for path in sorted(found)}
@@ -88,8 +90,11 @@ def _prove(
     provider: str,
     model: LoadedModel,
     variant: Variant,
-) -> dict[str, str | int | float]:
-    """Run one batch; return which provider was loaded and what share of the nodes it ran."""
+) -> tuple[dict[str, str | int | float], dict[str, list[int]]]:
+    """Run one batch; return which provider ran what share of the nodes, and the output's shapes.
+
+    The shapes are those of the built file, which need not be the model's.
+    """
     try:
         runner = Runner(folder, settings, profile_prefix=folder / "profile")
     except ProviderNotLoadedError as error:
@@ -97,4 +102,5 @@ def _prove(
     runner.run(synthetic_samples(model.interface.inputs, variant.proof_batch))
     nodes = nodes_by_provider(Path(runner.session.end_profiling()))
     check_used(provider, nodes)
-    return node_facts(provider, nodes)
+    outputs = runner.session.get_outputs()
+    return node_facts(provider, nodes), {node.name: list(declared_sizes(node)) for node in outputs}
