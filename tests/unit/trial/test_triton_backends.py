@@ -12,7 +12,7 @@ from deploytune_trial.build.artefacts import Artefact
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface, Tensor
 from deploytune_trial.serving import Serving
-from deploytune_trial.triton.native import Choice, choose_backend, runs_on_gpu
+from deploytune_trial.triton.native import Accelerator, Choice, choose_backend, runs_on_gpu
 
 ALL = frozenset({"python", "onnxruntime", "tensorrt", "pytorch"})
 SERVING = Serving(1, 8, 0, 3, allow_spinning=False, cuda_graphs=True)
@@ -53,7 +53,7 @@ def test_an_onnx_file_is_run_by_tritons_own_onnx_runtime() -> None:
     assert (native.name, native.platform) == ("onnxruntime", "onnxruntime_onnx")
     assert native.parameters == {"intra_op_thread_count": "3"}
     assert native.graph_level == 1
-    assert native.accelerator is None
+    assert native.accelerators == ()
     assert not native.on_gpu
 
 
@@ -78,10 +78,32 @@ def test_cuda_is_an_accelerator_with_its_own_options() -> None:
     native = chosen(an_artefact(providers=[CUDA, "CPUExecutionProvider"])).native
 
     assert native is not None
-    assert native.accelerator is not None
-    assert native.accelerator.name == "cuda"
-    assert native.accelerator.parameters == CUDA[1]
+    assert native.accelerators == (Accelerator("cuda", {"use_tf32": "1"}),)
     assert native.on_gpu
+
+
+@pytest.mark.parametrize(
+    ("search", "number"), [("EXHAUSTIVE", "0"), ("HEURISTIC", "1"), ("DEFAULT", "2")]
+)
+def test_the_search_for_convolutions_is_told_where_triton_reads_it(
+    search: str, number: str
+) -> None:
+    cuda = ["CUDAExecutionProvider", {"cudnn_conv_algo_search": search}]
+    native = chosen(an_artefact(providers=[cuda])).native
+
+    assert native is not None
+    assert native.parameters["cudnn_conv_algo_search"] == number
+
+
+def test_cuda_keeps_its_options_where_it_only_follows_tensorrt() -> None:
+    native = chosen(on_tensorrt(trt_fp16_enable="1")).native
+
+    assert native is not None
+    assert native.accelerators == (
+        Accelerator("tensorrt", {"precision_mode": "FP16"}),
+        Accelerator("cuda", {"use_tf32": "1"}),
+    )
+    assert native.parameters["cudnn_conv_algo_search"] == "1"
 
 
 def test_tensorrt_is_told_under_tritons_names_with_paths_from_the_repository() -> None:
@@ -96,9 +118,8 @@ def test_tensorrt_is_told_under_tritons_names_with_paths_from_the_repository() -
     ).native
 
     assert native is not None
-    assert native.accelerator is not None
-    assert native.accelerator.name == "tensorrt"
-    assert native.accelerator.parameters == {
+    assert native.accelerators[0].name == "tensorrt"
+    assert native.accelerators[0].parameters == {
         "precision_mode": "FP16",
         "max_workspace_size_bytes": "1024",
         "trt_engine_cache_enable": "1",
@@ -111,8 +132,7 @@ def test_a_precision_that_is_off_is_not_told() -> None:
     native = chosen(on_tensorrt(trt_fp16_enable="0")).native
 
     assert native is not None
-    assert native.accelerator is not None
-    assert native.accelerator.parameters == {}
+    assert native.accelerators[0].parameters == {}
 
 
 @pytest.mark.parametrize(

@@ -219,16 +219,20 @@ def test_tritons_own_onnx_runtime_gets_threads_and_graph_level() -> None:
     assert config.optimization.graph.level == -1
 
 
-def test_an_accelerator_is_named_with_its_parameters() -> None:
-    accelerator = Accelerator("tensorrt", {"precision_mode": "FP16", "trt_cuda_graph_enable": "1"})
+def test_accelerators_are_named_in_their_order_with_their_parameters() -> None:
+    chosen = (
+        Accelerator("tensorrt", {"precision_mode": "FP16", "trt_cuda_graph_enable": "1"}),
+        Accelerator("cuda", {}),
+    )
     native = NativeBackend(
-        "onnxruntime", "onnxruntime_onnx", "model.onnx", on_gpu=True, accelerator=accelerator
+        "onnxruntime", "onnxruntime_onnx", "model.onnx", on_gpu=True, accelerators=chosen
     )
     accelerators = read(an_entry(native=native)).optimization.execution_accelerators
 
-    (told,) = accelerators.gpu_execution_accelerator
-    assert told.name == "tensorrt"
-    assert dict(told.parameters) == accelerator.parameters
+    told = accelerators.gpu_execution_accelerator
+    assert [(one.name, dict(one.parameters)) for one in told] == [
+        (one.name, one.parameters) for one in chosen
+    ]
 
 
 def test_an_engine_may_be_replayed_as_a_cuda_graph() -> None:

@@ -15,7 +15,7 @@ from deploytune.contract.outcomes import Cause
 from deploytune_trial.failures import crashed
 from deploytune_trial.models.interface import ModelInterface, Tensor
 from deploytune_trial.serving import Serving, WarmUpShapes
-from deploytune_trial.triton.native import NativeBackend
+from deploytune_trial.triton.native import Accelerator, NativeBackend
 
 PYTHON_BACKEND = "python"
 
@@ -114,14 +114,18 @@ def _optimisation_lines(native: NativeBackend) -> list[str]:
         parts.append(f"graph {{ level: {native.graph_level} }}")
     if native.cuda_graphs:
         parts.append("cuda { graphs: true }")
-    if native.accelerator is not None:
-        options = " ".join(
-            f"parameters {{ key: {_quoted(name)} value: {_quoted(value)} }}"
-            for name, value in native.accelerator.parameters.items()
-        )
-        chosen = f"name: {_quoted(native.accelerator.name)} {options}".rstrip()
-        parts.append(f"execution_accelerators {{ gpu_execution_accelerator [ {{ {chosen} }} ] }}")
+    if native.accelerators:
+        chosen = ", ".join(_accelerator(one) for one in native.accelerators)
+        parts.append(f"execution_accelerators {{ gpu_execution_accelerator [ {chosen} ] }}")
     return [f"optimization {{ {' '.join(parts)} }}"] if parts else []
+
+
+def _accelerator(accelerator: Accelerator) -> str:
+    options = " ".join(
+        f"parameters {{ key: {_quoted(name)} value: {_quoted(value)} }}"
+        for name, value in accelerator.parameters.items()
+    )
+    return f"{{ {f'name: {_quoted(accelerator.name)} {options}'.rstrip()} }}"
 
 
 def _batching_lines(serving: Serving) -> list[str]:

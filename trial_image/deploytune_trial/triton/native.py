@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
@@ -26,7 +27,9 @@ TORCH_SCRIPT = "model.pt"
 
 _CPU_PROVIDER = "CPUExecutionProvider"
 _TENSORRT_PROVIDER = "TensorrtExecutionProvider"
-_ACCELERATORS = {_TENSORRT_PROVIDER: "tensorrt", "CUDAExecutionProvider": "cuda"}
+_CUDA_PROVIDER = "CUDAExecutionProvider"
+_CONVOLUTION_SEARCH = "cudnn_conv_algo_search"
+_CONVOLUTION_SEARCHES = {"EXHAUSTIVE": "0", "HEURISTIC": "1", "DEFAULT": "2"}
 _GRAPH_LEVELS = {"Disabled": 2, "Basic": -1, "Extended": 1, "All": None}
 _PRECISION_MODES = {"trt_fp16_enable": "FP16", "trt_int8_enable": "INT8"}
 _RENAMED_OPTIONS = {"trt_max_workspace_size": "max_workspace_size_bytes"}
@@ -78,7 +81,7 @@ class NativeBackend:
     on_gpu: bool
     parameters: Mapping[str, str] = field(default_factory=dict)
     graph_level: int | None = None
-    accelerator: Accelerator | None = None
+    accelerators: tuple[Accelerator, ...] = ()
     outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cuda_graphs: bool = False
 
@@ -132,21 +135,19 @@ def _onnx(artefact: Artefact, serving: Serving, model: str) -> NativeBackend:
     level = artefact.settings.get("graph_optimization", "All")
     if level not in _GRAPH_LEVELS:
         raise _UnfitError(f"it knows no graph optimisation {level}")
-    provider, options = _providers(artefact)[0]
-    accelerator = None
-    if provider != _CPU_PROVIDER:
-        if provider not in _ACCELERATORS:
-            raise _UnfitError(f"it knows no provider {provider}")
-        translate = _tensorrt_parameters if provider == _TENSORRT_PROVIDER else _as_they_are
-        accelerator = Accelerator(_ACCELERATORS[provider], translate(options, model))
+    asked = takewhile(lambda provider: provider[0] != _CPU_PROVIDER, _providers(artefact))
+    providers = dict(asked)  # the CPU comes last by itself
     return NativeBackend(
         name="onnxruntime",
         platform="onnxruntime_onnx",
         file=ONNX_FILE,
-        on_gpu=accelerator is not None,
-        parameters={"intra_op_thread_count": str(serving.intra_op_threads)},
+        on_gpu=bool(providers),
+        parameters={
+            "intra_op_thread_count": str(serving.intra_op_threads),
+            **_convolution_search(providers.get(_CUDA_PROVIDER, {})),
+        },
         graph_level=_GRAPH_LEVELS[level],
-        accelerator=accelerator,
+        accelerators=tuple(_accelerator(*provider, model) for provider in providers.items()),
         outputs=_declared_outputs(artefact),
     )
 
@@ -209,8 +210,20 @@ def _providers(artefact: Artefact) -> list[tuple[str, Mapping[str, str]]]:
     return [(one, {}) if isinstance(one, str) else (one[0], one[1]) for one in listed]
 
 
-def _as_they_are(options: Mapping[str, str], _: str) -> dict[str, str]:
-    return dict(options)
+def _accelerator(provider: str, options: Mapping[str, str], model: str) -> Accelerator:
+    if provider == _CUDA_PROVIDER:
+        told = {name: value for name, value in options.items() if name != _CONVOLUTION_SEARCH}
+        return Accelerator("cuda", told)
+    if provider == _TENSORRT_PROVIDER:
+        return Accelerator("tensorrt", _tensorrt_parameters(options, model))
+    raise _UnfitError(f"it knows no provider {provider}")
+
+
+def _convolution_search(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the model's parameter for it, which overrules the accelerator's, given or not."""
+    if _CONVOLUTION_SEARCH not in options:
+        return {}
+    return {_CONVOLUTION_SEARCH: _CONVOLUTION_SEARCHES[options[_CONVOLUTION_SEARCH]]}
 
 
 def _tensorrt_parameters(options: Mapping[str, str], model: str) -> dict[str, str]:
