@@ -190,7 +190,8 @@ _PARAMETERS = (
     TrialParameter(
         "cudaGraphs",
         Stage.SERVE,
-        "whether Triton's tensorrt backend records an engine's launches and replays them",
+        "whether Triton's tensorrt backend records an engine's launches and replays them, for "
+        "every batch that requests can make; of more than 64 sizes, for some",
         values=("Off", "On"),
     ),
 )

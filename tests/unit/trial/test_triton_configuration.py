@@ -185,6 +185,7 @@ def test_of_very_many_shapes_some_are_warmed_up() -> None:
     serving = {"max_batch_size": 4096, "warm_up_shapes": WarmUpShapes.EVERY}
     sizes = warm_up_batches(an_entry(serving=serving))
 
+    assert sizes[:33] == [1, *range(4, 132, 4)]
     assert len(sizes) <= 66
     assert sizes[-1] == 4096
 
@@ -243,3 +244,28 @@ def test_an_engine_may_be_replayed_as_a_cuda_graph() -> None:
 
     assert config.optimization.cuda.graphs
     assert config.platform == "tensorrt_plan"
+
+
+@pytest.mark.parametrize(
+    ("batched", "largest", "recorded"),
+    [(True, 18, [4, 8, 12, 16]), (True, 4, [4]), (False, 0, [])],
+    ids=["some", "one", "the fixed one, by default"],
+)
+def test_a_cuda_graph_is_recorded_for_every_batch_that_requests_can_make(
+    *, batched: bool, largest: int, recorded: list[int]
+) -> None:
+    native = replace(PLAN, cuda_graphs=True)
+    serving = {"max_batch_size": largest}
+    config = read(an_entry(native=native, batched=batched, serving=serving))
+
+    assert [spec.batch_size for spec in config.optimization.cuda.graph_spec] == recorded
+
+
+def test_of_very_many_batches_some_are_recorded() -> None:
+    native = replace(PLAN, cuda_graphs=True)
+    config = read(an_entry(native=native, serving={"max_batch_size": 4096}))
+
+    sizes = [spec.batch_size for spec in config.optimization.cuda.graph_spec]
+    assert sizes[:32] == list(range(4, 132, 4))
+    assert len(set(sizes)) == len(sizes) <= 65
+    assert sizes[-1] == 4096

@@ -19,8 +19,8 @@ from deploytune_trial.triton.native import Accelerator, NativeBackend
 
 PYTHON_BACKEND = "python"
 
-MOST_WARM_UP_SHAPES = 64
-"""Shapes beyond which only some, evenly spread, are warmed up."""
+MOST_SHAPES = 64
+"""Shapes of which all are warmed up or recorded; of more, half are the smallest, half spread."""
 
 _TRITON_TYPES = {
     "bool": "TYPE_BOOL",
@@ -63,7 +63,7 @@ def build_configuration(entry: ModelEntry) -> str:
     kind = "KIND_GPU" if entry.on_gpu else "KIND_CPU"
     lines = [
         f"name: {_quoted(entry.name)}",
-        *_backend_lines(entry.native),
+        *_backend_lines(entry),
         f"max_batch_size: {entry.serving.max_batch_size}",
         *(_input(tensor, entry) for tensor in entry.interface.inputs),
         *(_output(tensor, entry) for tensor in entry.interface.outputs),
@@ -84,12 +84,21 @@ def warm_up_batches(entry: ModelEntry) -> list[int]:
     few = {1, entry.request_batch, serving.max_batch_size}
     if serving.warm_up_shapes is WarmUpShapes.FEW:
         return sorted(few)
-    whole = range(entry.request_batch, serving.max_batch_size + 1, entry.request_batch)
-    step = -(-len(whole) // MOST_WARM_UP_SHAPES)
-    return sorted(few.union(whole[::step]))
+    return sorted(few.union(formed_batches(entry)))
 
 
-def _backend_lines(native: NativeBackend | None) -> list[str]:
+def formed_batches(entry: ModelEntry) -> list[int]:
+    """Return the sizes of the batches that Triton forms of requests; of very many, some."""
+    whole = range(entry.request_batch, entry.serving.max_batch_size + 1, entry.request_batch)
+    if len(whole) <= MOST_SHAPES:
+        return list(whole)
+    half = MOST_SHAPES // 2  # the small ones are those of a light load
+    step = -(-len(whole[half:]) // half)
+    return sorted({*whole[:half], *whole[half::step], whole[-1]})
+
+
+def _backend_lines(entry: ModelEntry) -> list[str]:
+    native = entry.native
     if native is None:
         return [f"backend: {_quoted(PYTHON_BACKEND)}"]
     return [
@@ -97,7 +106,7 @@ def _backend_lines(native: NativeBackend | None) -> list[str]:
         f"platform: {_quoted(native.platform)}",
         f"default_model_filename: {_quoted(native.file)}",
         *_parameters(native.parameters),
-        *_optimisation_lines(native),
+        *_optimisation_lines(native, entry),
     ]
 
 
@@ -108,16 +117,24 @@ def _parameters(parameters: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _optimisation_lines(native: NativeBackend) -> list[str]:
+def _optimisation_lines(native: NativeBackend, entry: ModelEntry) -> list[str]:
     parts = []
     if native.graph_level is not None:
         parts.append(f"graph {{ level: {native.graph_level} }}")
     if native.cuda_graphs:
-        parts.append("cuda { graphs: true }")
+        parts.append(f"cuda {{ graphs: true{_graph_specs(entry)} }}")
     if native.accelerators:
         chosen = ", ".join(_accelerator(one) for one in native.accelerators)
         parts.append(f"execution_accelerators {{ gpu_execution_accelerator [ {chosen} ] }}")
     return [f"optimization {{ {' '.join(parts)} }}"] if parts else []
+
+
+def _graph_specs(entry: ModelEntry) -> str:
+    """Return the batches to record: any other runs without a graph, and Triton says nothing."""
+    if not entry.interface.batched:  # its one shape is Triton's own default
+        return ""
+    specs = ", ".join(f"{{ batch_size: {batch} }}" for batch in formed_batches(entry))
+    return f" graph_spec [ {specs} ]"
 
 
 def _accelerator(accelerator: Accelerator) -> str:
