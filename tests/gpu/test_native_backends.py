@@ -96,7 +96,11 @@ def run_model(
     return trial.run()
 
 
-@pytest.mark.parametrize("parameters", [{}, {"cudaGraphs": "On"}], ids=["plain", "CUDA graphs"])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"cudaGraphs": "On"}, {"engineCompatibility": "Version"}],
+    ids=["plain", "CUDA graphs", "its own runtime"],
+)
 def test_an_engine_is_served_by_tritons_tensorrt(
     trial: TrialProcess, parameters: dict[str, Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,7 @@ def test_the_trial_runtime_serves_a_kept_repository_behind_the_arguments_of_kser
 ) -> None:
     trial.variables["DEPLOYTUNE_REPOSITORY"] = str(tmp_path / "kept")
     trial.run()
+    (tmp_path / "kept" / "triton-arguments").write_text("--id=as-the-repository-asks\n")
     http, grpc = find_free_ports(2, None)
     ports = [f"--http-port={http}", f"--grpc-port={grpc}"]
     of_runtime = ["tritonserver", f"--model-store={tmp_path / 'kept'}", *ports]
@@ -78,6 +80,8 @@ def test_the_trial_runtime_serves_a_kept_repository_behind_the_arguments_of_kser
             return False
 
     eventually(is_ready)
+    with urllib.request.urlopen(f"http://127.0.0.1:{http}/v2") as answer:
+        assert json.load(answer)["name"] == "as-the-repository-asks"
     os.killpg(server.pid, signal.SIGINT)
 
     assert server.wait(30) == 0

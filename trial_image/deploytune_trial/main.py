@@ -109,6 +109,8 @@ def _run(rebuilt: Path | None) -> NoReturn:
 
 
 def _serve(folder: Path, more: Sequence[str]) -> int:
+    from deploytune_trial.triton.repository import server_arguments
+
     installation = find_triton()
     with tempfile.TemporaryDirectory(prefix="deploytune-serve-") as scratch:
         command = [
@@ -116,6 +118,7 @@ def _serve(folder: Path, more: Sequence[str]) -> int:
             f"--model-repository={folder.absolute()}",
             f"--backend-directory={installation.assemble_backends(Path(scratch))}",
             *(f"--{service}-address={LOOPBACK}" for service in ("http", "grpc", "metrics")),
+            *server_arguments(folder),
             *more,
         ]
         server = subprocess.Popen(command, env=installation.environment(os.environ))

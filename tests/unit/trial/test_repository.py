@@ -16,6 +16,7 @@ from deploytune_trial.triton.native import NativeBackend
 from deploytune_trial.triton.repository import (
     check_place,
     keep_repository,
+    server_arguments,
     serving_instructions,
     write_repository,
 )
@@ -72,6 +73,19 @@ def test_the_native_backend_gets_no_python_code(tmp_path: Path) -> None:
 
     files = [path.name for path in (tmp_path / "repository" / "net" / "1").iterdir()]
     assert files == ["model.onnx"]
+
+
+def test_a_repository_tells_the_arguments_that_its_server_needs(tmp_path: Path) -> None:
+    argument = "--backend-config=tensorrt,version-compatible=true"
+    native = NativeBackend("tensorrt", "tensorrt_plan", "model.plan", True, arguments=(argument,))
+    entry = an_entry(native=native)
+    write_repository(tmp_path / "engine", entry, an_artefact(tmp_path))
+    write_repository(tmp_path / "any", an_entry(), an_artefact(tmp_path))
+
+    assert server_arguments(tmp_path / "engine") == [argument]
+    assert server_arguments(tmp_path / "any") == []
+    text = serving_instructions(a_request(), entry, "2.51.0")
+    assert f"tritonserver --model-repository . {argument}\n" in text
 
 
 def test_a_kept_repository_is_a_copy_of_its_own(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def an_artefact(
             "output_shapes": {names: [-1, 2]},
             **settings,
         }
+    if backend == "tensorrt":
+        settings = {"host_code": False, **settings}
     return Artefact(
         backend=backend,
         files={file: Path(file)},
@@ -182,6 +184,14 @@ def test_an_engine_is_run_by_the_tensorrt_backend_with_cuda_graphs_if_asked() ->
     assert (native.platform, native.file) == ("tensorrt_plan", "model.plan")
     assert native.on_gpu
     assert native.cuda_graphs
+    assert native.arguments == ()
+
+
+def test_a_server_is_told_to_run_an_engines_own_code() -> None:
+    native = chosen(an_artefact("tensorrt", "model.plan", host_code=True)).native
+
+    assert native is not None
+    assert native.arguments == ("--backend-config=tensorrt,version-compatible=true",)
 
 
 def test_a_server_that_cannot_run_an_engine_is_to_be_mended() -> None:

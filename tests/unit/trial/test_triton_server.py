@@ -15,7 +15,7 @@ from deploytune_trial.children import Children
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.triton.installation import Installation, find_triton
 from deploytune_trial.triton.ports import LOOPBACK, find_free_ports
-from deploytune_trial.triton.server import Counters, TritonServer
+from deploytune_trial.triton.server import Counters, ServerSettings, TritonServer, command_of
 from deploytune_trial.triton.shared_memory import unlink_shared_memory
 
 UUID = "fffbaaf3-5c47-4240-ae8e-9e81d521dabf"
@@ -105,6 +105,14 @@ def test_a_triton_without_a_python_backend_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match="has no Python backend"):
         find_triton({"PATH": str(program.parent)})
+
+
+def test_a_server_is_started_with_the_arguments_that_its_repository_needs(tmp_path: Path) -> None:
+    (tmp_path / "triton-arguments").write_text("--one=1\n--two\n")
+    installation = Installation(Path("/t/bin/tritonserver"), Path("/t/backends"))
+    settings = ServerSettings(installation, tmp_path, "net", tmp_path, None, "ours")
+
+    assert command_of(settings, Path("/t/backends"), 1, 2)[-2:] == ["--one=1", "--two"]
 
 
 class _AnotherTriton(BaseHTTPRequestHandler):

@@ -22,6 +22,9 @@ OUTPUT_SHAPES = "output_shapes"
 -1 is an open axis; no axes at all is an output whose number of axes is left open.
 """
 
+HOST_CODE = "host_code"
+"""The setting whether an engine carries code for the host, which whoever loads it must allow."""
+
 _ARTEFACT_FILE = "artefact.json"
 _FAILURE_FILE = "failure.json"
 

@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
-from deploytune_trial.build.artefacts import OUTPUT_SHAPES, Artefact
+from deploytune_trial.build.artefacts import HOST_CODE, OUTPUT_SHAPES, Artefact
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface
 from deploytune_trial.serving import Serving
@@ -56,6 +56,7 @@ _KNOWN_OPTIONS = frozenset(
     }
 )
 _PATH_OPTIONS = ("trt_engine_cache_path", "trt_timing_cache_path")
+_ALLOW_HOST_CODE = ("--backend-config=tensorrt,version-compatible=true",)
 _OPEN = -1
 _WIRE_NAME = re.compile(r".+__\d+")
 
@@ -72,7 +73,8 @@ class Accelerator:
 class NativeBackend:
     """One of Triton's own backends, the file that it loads, and what it is told.
 
-    `outputs` are shapes that it wants said exactly so, first axis included, -1 for an open one.
+    `outputs` are shapes that it wants said exactly so, first axis included, -1 for an open one;
+    `arguments` are those that the server needs for it.
     """
 
     name: str
@@ -84,6 +86,7 @@ class NativeBackend:
     accelerators: tuple[Accelerator, ...] = ()
     outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cuda_graphs: bool = False
+    arguments: tuple[str, ...] = ()
 
 
 class _UnfitError(Exception):
@@ -171,6 +174,7 @@ def _tensorrt(artefact: Artefact, serving: Serving, _: str) -> NativeBackend:
         file=PLAN_FILE,
         on_gpu=True,
         cuda_graphs=serving.cuda_graphs,
+        arguments=_ALLOW_HOST_CODE if artefact.settings[HOST_CODE] else (),
     )
 
 

@@ -3,6 +3,7 @@
     <folder>/<model>/config.pbtxt
     <folder>/<model>/1/             the artefact's files; for the Python backend also its code and
                                     settings.json
+    <folder>/triton-arguments       arguments that Triton needs for it, one a line; if it needs any
     <folder>/README.md              in a kept one: what it needs and how to serve it
 
 Nothing in it names a path outside of it, so it may be moved.
@@ -25,6 +26,7 @@ from deploytune_trial.triton.configuration import ModelEntry, build_configuratio
 
 _SERVED_MODEL = Path(__file__).with_name("served_model")
 _VERSION = "1"
+_ARGUMENTS_FILE = "triton-arguments"
 
 
 def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> None:
@@ -36,6 +38,15 @@ def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> Non
         _link_or_copy(source, version / name)
     if entry.native is None:
         _write_served_model(version, artefact, entry.serving)
+    elif entry.native.arguments:
+        lines = "".join(f"{argument}\n" for argument in entry.native.arguments)
+        (folder / _ARGUMENTS_FILE).write_text(lines)
+
+
+def server_arguments(repository: Path) -> list[str]:
+    """Return the arguments that Triton needs for a repository."""
+    file = repository / _ARGUMENTS_FILE
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def check_place(repository: Path) -> None:
@@ -78,6 +89,7 @@ def serving_instructions(request: TrialRequest, entry: ModelEntry, triton_versio
         else "Triton's Python backend, and in its Python the packages of `deploytune[trial]` "
         "(for a torch model also `deploytune[torch]`) of the same versions"
     )
+    more = "" if entry.native is None else "".join(f" {one}" for one in entry.native.arguments)
     return f"""# {entry.name}: a Triton model repository
 
 Built and measured by deploytune as trial {request.trial}, with Triton {triton_version} and
@@ -88,7 +100,7 @@ It is complete and may be moved. It needs {needs}.
 
 Serve it where `tritonserver` is on PATH:
 
-    tritonserver --model-repository .
+    tritonserver --model-repository .{more}
 
 or with the Triton of the nvidia-pytriton wheel, in the environment that made it:
 

@@ -25,6 +25,7 @@ from deploytune_trial.failures import TrialFailure, crashed, failure_in_words
 from deploytune_trial.process_tree import has_dead_member
 from deploytune_trial.triton.installation import Installation
 from deploytune_trial.triton.ports import LOOPBACK, PORTS_NEEDED, find_free_ports
+from deploytune_trial.triton.repository import server_arguments
 
 _POLL_SECONDS = 0.01
 _HTTP_TIMEOUT_SECONDS = 10
@@ -200,7 +201,19 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
     """Start a server and return at once."""
     http_port, grpc_port = find_free_ports(PORTS_NEEDED, settings.ports)
     backends = settings.installation.assemble_backends(settings.scratch / "backends")
-    command = [
+    command = command_of(settings, backends, http_port, grpc_port)
+    environment = settings.installation.environment(os.environ)
+    log, folder = settings.scratch / "triton.log", settings.working_directory
+    child = children.start(command, log, environment, folder)
+    name = settings.shared_memory_prefix
+    return TritonServer(child, name, settings.model, http_port, grpc_port)
+
+
+def command_of(
+    settings: ServerSettings, backends: Path, http_port: int, grpc_port: int
+) -> list[str]:
+    """Return the command line of a server."""
+    return [
         str(settings.installation.program),
         f"--model-repository={settings.repository}",
         f"--backend-directory={backends}",
@@ -215,9 +228,5 @@ def launch_server(settings: ServerSettings, children: Children) -> TritonServer:
         f"--grpc-port={grpc_port}",
         "--allow-metrics=false",
         f"--backend-config=python,shm-region-prefix-name={settings.shared_memory_prefix}",
+        *server_arguments(settings.repository),
     ]
-    environment = settings.installation.environment(os.environ)
-    log, folder = settings.scratch / "triton.log", settings.working_directory
-    child = children.start(command, log, environment, folder)
-    name = settings.shared_memory_prefix
-    return TritonServer(child, name, settings.model, http_port, grpc_port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnx_builders import FEATURES, a_model_request, an_mlp, loaded, samples_fil
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.request import Resources
 from deploytune_trial.build.building import build
+from deploytune_trial.build.tensorrt.builder import runtime_for
 from deploytune_trial.build.tensorrt.messages import (
     ParserError,
     failure_of_builder,
@@ -129,6 +131,15 @@ def test_an_engine_may_run_elsewhere(
 ) -> None:
     plan = planned(engineCompatibility=compatibility)
     assert (plan.hardware_level, plan.flags_set) == (level, flags)
+
+
+@pytest.mark.parametrize(("compatibility", "allowed"), [("Version", True), ("Device", False)])
+def test_only_an_engine_that_brings_its_own_runtime_may_run_code_on_the_host(
+    planned: Callable[..., EnginePlan], compatibility: str, *, allowed: bool
+) -> None:
+    played = SimpleNamespace(Runtime=lambda _: SimpleNamespace(engine_host_code_allowed=None))
+    runtime = runtime_for(played, None, planned(engineCompatibility=compatibility))
+    assert runtime.engine_host_code_allowed is allowed
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ USED = {
     "NetworkDefinitionCreationFlag": {"STRONGLY_TYPED"},
     "OnnxParser": {"get_error", "num_errors", "parse_from_file"},
     "ParserError": {"code", "desc"},
-    "Runtime": {"deserialize_cuda_engine"},
+    "Runtime": {"deserialize_cuda_engine", "engine_host_code_allowed"},
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploytune.contract.outcomes import Cause
-from deploytune_trial.build.artefacts import Artefact
+from deploytune_trial.build.artefacts import HOST_CODE, Artefact
 from deploytune_trial.build.device_needs import check_device
 from deploytune_trial.build.tensorrt.messages import (
     ParserError,
@@ -52,10 +52,13 @@ def build_engine(variant: Variant, model: LoadedModel, folder: Path) -> Artefact
         "provider": "TensorRT",
         "tensorrtVersion": str(tensorrt.__version__),
         "precisionBy": tool,
-        "engineDeviceMib": _prove(tensorrt, logger, engine) / 2**20,
+        "engineDeviceMib": _prove(tensorrt, logger, plan, engine) / 2**20,
     }
     files = {ENGINE_FILE: folder / ENGINE_FILE}
-    settings = common_settings(variant, model.interface)
+    settings = {
+        **common_settings(variant, model.interface),
+        HOST_CODE: plan.carries_host_code,
+    }
     return Artefact(variant.backend, files, settings, model.interface, len(engine), facts)
 
 
@@ -150,12 +153,20 @@ def _parser_errors(parser: Any) -> list[ParserError]:
     return [ParserError(error.code().name, error.desc()) for error in errors]
 
 
-def _prove(tensorrt: Any, logger: Any, engine: bytes) -> int:
+def runtime_for(tensorrt: Any, logger: Any, plan: EnginePlan) -> Any:
+    """Return what loads a plan's engine: TensorRT refuses one with code for the host by default."""
+    runtime = tensorrt.Runtime(logger)
+    # The engine is our own build: its code is TensorRT's, which has run already.
+    runtime.engine_host_code_allowed = plan.carries_host_code
+    return runtime
+
+
+def _prove(tensorrt: Any, logger: Any, plan: EnginePlan, engine: bytes) -> int:
     """Load the engine and make a context of it, which takes its device memory; return its bytes.
 
     The first batch runs in Triton's warm-up, which every shape goes through.
     """
-    loaded = tensorrt.Runtime(logger).deserialize_cuda_engine(engine)
+    loaded = runtime_for(tensorrt, logger, plan).deserialize_cuda_engine(engine)
     context = None if loaded is None else loaded.create_execution_context()
     if context is None:
         raise failure_of_builder(logger.errors)

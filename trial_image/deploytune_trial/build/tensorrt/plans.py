@@ -21,6 +21,7 @@ FIRST_STRONG_ONLY = 11
 _BYTES_PER_MIB = 2**20
 _PRECISION_FLAGS = {"fp16": "FP16", "bf16": "BF16", "fp8": "FP8", "int8-static": "INT8"}
 _QUANTISED = frozenset({"fp8", "int8-static"})
+_VERSION_COMPATIBLE = "VERSION_COMPATIBLE"
 _HARDWARE_LEVELS = {"ComputeCapability": "SAME_COMPUTE_CAPABILITY", "Ampere": "AMPERE_PLUS"}
 
 Shape = tuple[int, ...]
@@ -52,6 +53,11 @@ class EnginePlan:
     workspace_bytes: int | None = None
     optimization_level: int | None = None
     hardware_level: str | None = None
+
+    @property
+    def carries_host_code(self) -> bool:
+        """Whether the engine brings the runtime of its version, which is code for the host."""
+        return _VERSION_COMPATIBLE in self.flags_set
 
 
 def plan_engine(variant: Variant, interface: ModelInterface, tensorrt_version: str) -> EnginePlan:
@@ -97,5 +103,5 @@ def _flags_set(variant: Variant, *, weak: bool) -> tuple[str, ...]:
     if weak and variant.precision in _PRECISION_FLAGS:
         flags.append(_PRECISION_FLAGS[variant.precision])
     if variant.text("engineCompatibility") == "Version":
-        flags.append("VERSION_COMPATIBLE")
+        flags.append(_VERSION_COMPATIBLE)
     return tuple(flags)
