@@ -53,7 +53,9 @@ def trial(tmp_path: Path) -> TrialProcess:
 def test_an_onnx_file_is_served_by_tritons_onnx_runtime(trial: TrialProcess, level: str) -> None:
     needs_backend("onnxruntime")
 
-    report = trial.run(parameters={"graphOptimization": level, "maxBatchSize": 8})
+    report = trial.run(
+        parameters={"graphOptimization": level, "maxBatchSize": 8, "intraOpThreads": 1}
+    )
 
     assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
     assert report.facts["tritonBackend"] == "onnxruntime"
@@ -81,6 +83,15 @@ def test_an_output_without_a_rank_is_served_in_python(trial: TrialProcess) -> No
     assert "for a number" in str(report.facts["tritonBackendWhy"])
 
 
+def test_threads_that_would_spin_on_few_cpus_are_served_in_python(trial: TrialProcess) -> None:
+    needs_backend("onnxruntime")
+    report = trial.run(parameters={"intraOpThreads": 2}, resources={"cpus": 2})
+
+    assert (report.outcome, report.message) == (OutcomeKind.FEASIBLE, "")
+    assert report.facts["tritonBackend"] == "python"
+    assert "spin" in str(report.facts["tritonBackendWhy"])
+
+
 def run_model(
     trial: TrialProcess, model: onnx.ModelProto, features: int, request_batch: int = 1
 ) -> TrialReport:
@@ -93,7 +104,7 @@ def run_model(
         "evaluationData": onnx_builders.samples_file(trial.folder, x=values),
         "requestBatch": request_batch,
     }
-    return trial.run()
+    return trial.run(parameters={"intraOpThreads": 1})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from deploytune_trial.serving import Serving
 from deploytune_trial.triton.native import Accelerator, Choice, choose_backend, runs_on_gpu
 
 ALL = frozenset({"python", "onnxruntime", "tensorrt", "pytorch"})
-SERVING = Serving(1, 8, 0, 3, allow_spinning=False, cuda_graphs=True)
+SERVING = Serving(1, 8, 0, 3, allow_spinning=True, cuda_graphs=True)
 CUDA = ["CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "1"}]
 
 
@@ -40,8 +41,10 @@ def an_artefact(
     )
 
 
-def chosen(artefact: Artefact, installed: frozenset[str] = ALL) -> Choice:
-    return choose_backend(artefact, SERVING, "net", installed)
+def chosen(
+    artefact: Artefact, installed: frozenset[str] = ALL, serving: Serving = SERVING
+) -> Choice:
+    return choose_backend(artefact, serving, "net", installed)
 
 
 def on_tensorrt(**options: str) -> Artefact:
@@ -74,6 +77,17 @@ def test_outputs_are_told_as_the_file_declares_them() -> None:
 def test_a_server_that_lacks_a_backend_runs_it_in_python_and_says_so() -> None:
     choice = chosen(an_artefact(), frozenset({"python"}))
     assert choice == Choice(None, "this Triton has no onnxruntime backend")
+
+
+def test_threads_that_must_not_spin_on_few_cpus_run_in_python() -> None:
+    resting = replace(SERVING, allow_spinning=False)
+
+    choice = chosen(an_artefact(), serving=resting)
+    assert choice == Choice(None, "its threads spin while they wait, which is dear on few CPUs")
+
+    one_thread = replace(resting, intra_op_threads=1)
+    assert chosen(an_artefact(), serving=one_thread).native is not None
+    assert chosen(an_artefact(providers=[CUDA]), serving=resting).native is not None
 
 
 def test_cuda_is_an_accelerator_with_its_own_options() -> None:

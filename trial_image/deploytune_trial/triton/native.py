@@ -140,6 +140,9 @@ def _onnx(artefact: Artefact, serving: Serving, model: str) -> NativeBackend:
         raise _UnfitError(f"it knows no graph optimisation {level}")
     asked = takewhile(lambda provider: provider[0] != _CPU_PROVIDER, _providers(artefact))
     providers = dict(asked)  # the CPU comes last by itself
+    # It has no switch for that; beside a GPU the CPU's threads hardly matter, and one has no pool.
+    if not (providers or serving.allow_spinning or serving.intra_op_threads == 1):
+        raise _UnfitError("its threads spin while they wait, which is dear on few CPUs")
     return NativeBackend(
         name="onnxruntime",
         platform="onnxruntime_onnx",
