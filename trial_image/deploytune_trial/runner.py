@@ -258,7 +258,8 @@ def _load_and_measure(trial: Trial, served: Served) -> None:
         MeasureSession(request, served.server, open_client, open_generators, room) as session,
     ):
         try:
-            concurrency = REQUESTS_PER_INSTANCE * served.entry.serving.instances
+            instances = served.entry.instances_on(len(trial.devices.identities))
+            concurrency = REQUESTS_PER_INSTANCE * instances
             for load, sent in session.warm_up(concurrency).items():
                 trial.findings.facts[f"warmUpRequests@{load}"] = sent
             _verify(trial, served, batches[0])

@@ -150,7 +150,11 @@ _PARAMETERS = (
         maximum=1024,
     ),
     TrialParameter(
-        "instances", Stage.SERVE, "model instances that Triton runs", minimum=1, maximum=64
+        "instances",
+        Stage.SERVE,
+        "model instances that Triton runs; of a model on GPUs, on each device that it sees",
+        minimum=1,
+        maximum=64,
     ),
     TrialParameter(
         "maxBatchSize",

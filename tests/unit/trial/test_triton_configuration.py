@@ -60,6 +60,15 @@ def test_a_model_that_uses_a_gpu_has_its_instances_there() -> None:
     assert kind_of(group) == "KIND_GPU"
 
 
+def test_every_device_has_as_many_instances() -> None:
+    entry = an_entry(on_gpu=True)
+    (group,) = read(entry).instance_group
+
+    assert (group.count, list(group.gpus)) == (2, [])  # Triton puts them on every GPU it sees
+    assert [entry.instances_on(devices) for devices in (0, 1, 2)] == [2, 2, 4]
+    assert an_entry(on_gpu=False).instances_on(2) == 2
+
+
 def kind_of(group: Any) -> str:
     return str(type(group).Kind.Name(group.kind))
 

@@ -57,6 +57,13 @@ class ModelEntry:
         """The backend of Triton that runs it."""
         return PYTHON_BACKEND if self.native is None else self.native.name
 
+    def instances_on(self, devices: int) -> int:
+        """Return how many instances Triton runs where it sees so many devices.
+
+        Their group names no GPU, so as many are on each.
+        """
+        return self.serving.instances * (max(1, devices) if self.on_gpu else 1)
+
 
 def build_configuration(entry: ModelEntry) -> str:
     """Return the text of `config.pbtxt`."""
