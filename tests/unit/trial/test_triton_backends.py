@@ -112,7 +112,7 @@ def test_the_search_for_convolutions_is_told_where_triton_reads_it(
 
 
 def test_cuda_keeps_its_options_where_it_only_follows_tensorrt() -> None:
-    native = chosen(on_tensorrt(trt_fp16_enable="1")).native
+    native = chosen(on_tensorrt(trt_fp16_enable="True")).native
 
     assert native is not None
     assert native.accelerators == (
@@ -125,9 +125,9 @@ def test_cuda_keeps_its_options_where_it_only_follows_tensorrt() -> None:
 def test_tensorrt_is_told_under_tritons_names_with_paths_from_the_repository() -> None:
     native = chosen(
         on_tensorrt(
-            trt_fp16_enable="1",
+            trt_fp16_enable="True",
             trt_max_workspace_size="1024",
-            trt_engine_cache_enable="1",
+            trt_engine_cache_enable="True",
             trt_engine_cache_path="engines",
             trt_profile_max_shapes="x:8x2",
         )
@@ -138,7 +138,7 @@ def test_tensorrt_is_told_under_tritons_names_with_paths_from_the_repository() -
     assert native.accelerators[0].parameters == {
         "precision_mode": "FP16",
         "max_workspace_size_bytes": "1024",
-        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_enable": "True",
         "trt_engine_cache_path": "net/1/engines",
         "trt_profile_max_shapes": "x:8x2",
     }

@@ -243,7 +243,7 @@ def _tensorrt_parameters(options: Mapping[str, str], model: str) -> dict[str, st
     told: dict[str, str] = {}
     for name, value in options.items():
         if name in _PRECISION_MODES:
-            if value == "1":
+            if value == "True":
                 told["precision_mode"] = _PRECISION_MODES[name]
         elif name in _PATH_OPTIONS:
             told[name] = f"{model}/1/{value}"

@@ -70,9 +70,9 @@ def test_tensorrt_builds_for_the_batches_that_are_served(tmp_path: Path) -> None
     settings = settings_of(tmp_path, parameters)
     assert list(settings) == [TENSORRT, CUDA, CPU]
     assert settings[TENSORRT] == {
-        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_enable": "True",
         "trt_engine_cache_path": "engines",
-        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_enable": "True",
         "trt_timing_cache_path": "engines",
         "trt_profile_min_shapes": "x:1x16",
         "trt_profile_opt_shapes": "x:8x16",
@@ -91,8 +91,8 @@ def test_a_model_of_a_fixed_batch_needs_no_profile(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        pytest.param({"precision": "fp16"}, {"trt_fp16_enable": "1"}, id="fp16"),
-        pytest.param({"precision": "bf16"}, {"trt_bf16_enable": "1"}, id="bf16"),
+        pytest.param({"precision": "fp16"}, {"trt_fp16_enable": "True"}, id="fp16"),
+        pytest.param({"precision": "bf16"}, {"trt_bf16_enable": "True"}, id="bf16"),
         pytest.param(
             {"engineWorkspaceMib": 2}, {"trt_max_workspace_size": "2097152"}, id="workspace"
         ),

@@ -38,6 +38,7 @@ _PRECISION_FLAGS = {
     "bf16": "trt_bf16_enable",
     "int8-static": "trt_int8_enable",
 }
+_YES = "True"  # what TensorRT's provider takes; "1" it refuses
 _BYTES_PER_MIB = 2**20
 
 Options = dict[str, str]
@@ -142,16 +143,16 @@ def _cuda_options(variant: Variant, _: ModelInterface) -> Options:
 
 def _tensorrt_options(variant: Variant, interface: ModelInterface) -> Options:
     options = {
-        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_enable": _YES,
         "trt_engine_cache_path": ENGINES_FOLDER,
-        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_enable": _YES,
         "trt_timing_cache_path": ENGINES_FOLDER,
     }
     if interface.batched:  # profiles are of open axes, and the workload closes all others
         for place, batch in zip(("min", "opt", "max"), variant.batches, strict=True):
             options[f"trt_profile_{place}_shapes"] = _shapes(interface, batch)
     if variant.precision in _PRECISION_FLAGS:
-        options[_PRECISION_FLAGS[variant.precision]] = "1"
+        options[_PRECISION_FLAGS[variant.precision]] = _YES
     if "engineOptimizationLevel" in variant.options:
         options["trt_builder_optimization_level"] = variant.text("engineOptimizationLevel")
     if "engineWorkspaceMib" in variant.options:

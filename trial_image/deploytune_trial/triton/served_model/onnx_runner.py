@@ -46,7 +46,7 @@ class Runner:
             options.profile_file_prefix = str(profile_prefix)
         providers = [_located(folder, *provider) for provider in settings["providers"]]
         self.session = onnxruntime.InferenceSession(
-            folder / MODEL_FILE, options, providers=providers
+            folder / MODEL_FILE, options, providers=providers, enable_fallback=False
         )
         self._outputs = [output["name"] for output in settings["outputs"]]
         wanted, loaded = providers[0][0], self.session.get_providers()[0]
