@@ -1,7 +1,7 @@
 """What the words of a library or of a driver mean: whose fault it is, and the cause.
 
     the device is broken or missing    Infrastructure/HardwareFault
-    driver or engine do not suit       Misconfigured/MissingDependency
+    no suitable driver, or library     Misconfigured/MissingDependency
     memory, of host or device          Crashed/OutOfMemory
     a disk that is full                Crashed/DiskFull
     an operator that is not there      Crashed/Unsupported
@@ -11,8 +11,8 @@ merely leaves out a tactic. What is not listed means nothing here, such as an il
 which is the configuration's own fault and gets the cause of the stage that it happened in.
 
 The words are those of CUDA's error names and strings, of torch, ONNX Runtime, TensorRT, cuBLAS,
-cuDNN, NVML and Triton, as their documentation and issues quote them; of these, only what fails on
-a CPU has been seen here.
+cuDNN, NVML and Triton, as their documentation and issues quote them; seen here was what fails on a
+CPU, and on a device what torch and ONNX Runtime say when its memory is spent.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ _UNSUITABLE = (
     r"cuda_?error_?compat_?not_?supported_?on_?device",
     r"engine plan file is not compatible with this version of tensorrt",
     r"version tag does not match",
+    r"cannot open shared object file",
 )
 _OUT_OF_MEMORY = (
     r"\bout of memory\b",
