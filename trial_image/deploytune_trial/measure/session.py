@@ -21,7 +21,13 @@ from deploytune_trial.measure.percentiles import percentile_of
 from deploytune_trial.measure.precise_loop import precise_loop
 from deploytune_trial.measure.profiles import ProfileRun, measure, measure_by, warm_up
 from deploytune_trial.measure.rate_search import RateSearch
-from deploytune_trial.measure.spread_load import GeneratorProcess, Room, SpreadLoad, processes_for
+from deploytune_trial.measure.spread_load import (
+    CLIENT_BOUND_SHARE,
+    GeneratorProcess,
+    Room,
+    SpreadLoad,
+    processes_for,
+)
 from deploytune_trial.measure.windows import (
     LATENCIES,
     THROUGHPUT,
@@ -166,8 +172,22 @@ class MeasureSession:
         return self._run(self._measure_by_as_many_as_needed(profile))
 
     async def _measure_by_as_many_as_needed(self, profile: LoadProfile) -> ProfileRun:
-        goal, seed = goal_of(self._request, profile.name), self._request.seed
+        """Measure, again by twice as many while they are what bounds the load and more can be."""
+        runs: list[ProfileRun] = []
         number = self._processes_needed(profile)
+        while True:
+            runs.append(await self._measure_by(number, profile))
+            more = min(2 * number, self._room().processes)
+            if runs[-1].client_share <= CLIENT_BOUND_SHARE or more <= number:
+                return replace(
+                    runs[-1],
+                    sent=sum(run.sent for run in runs),
+                    answered=sum(run.answered for run in runs),
+                )
+            number = more
+
+    async def _measure_by(self, number: int, profile: LoadProfile) -> ProfileRun:
+        goal, seed = goal_of(self._request, profile.name), self._request.seed
         if number == 1:
             return await measure(profile, self._clients[profile.name].send, seed, goal)
         lacking = number - len(self._processes)

@@ -41,6 +41,9 @@ COMFORTABLE_SHARE = 0.6
 SATURATED_SHARE = 0.9
 """How much of a CPU one process must need for a load to be spread over several."""
 
+CLIENT_BOUND_SHARE = 0.95
+"""From how much of a CPU on a generator itself decides how much was sent."""
+
 PROCESS_BYTES = 128 * 2**20
 """More than a process takes: Python and the client are 70 MiB, its requests come to that."""
 
