@@ -26,10 +26,11 @@ from onnx_builders import (
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.build.building import Artefact, build
 from deploytune_trial.build.graphs.conversions import Conversion, convert
+from deploytune_trial.build.onnx import builder
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.loading import load_model
 from deploytune_trial.models.probing import synthetic_samples
-from deploytune_trial.triton.served_model.onnx_runner import Runner
+from deploytune_trial.triton.served_model.onnx_runner import ProviderNotLoadedError, Runner
 
 CALIBRATION_SAMPLES = 24
 
@@ -283,6 +284,48 @@ def test_a_provider_that_is_not_loaded_is_no_silent_fallback(folder: Path) -> No
         warnings.simplefilter("ignore")
         with pytest.raises(RuntimeError, match="CUDAExecutionProvider was asked for"):
             Runner(folder, settings)
+
+
+@pytest.mark.parametrize(
+    ("error", "lacking"),
+    [
+        (ProviderNotLoadedError("ONNX Runtime loaded CPUExecutionProvider"), "libcublas.so.13"),
+        (RuntimeError("Please install TensorRT libraries"), "libnvinfer.so.10"),
+    ],
+    ids=["silently", "aloud"],
+)
+def test_a_provider_whose_library_lacks_another_is_misconfigured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, lacking: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(builder, "check_provider", refuse_nothing)
+    monkeypatch.setattr(builder, "Runner", refuse)
+    monkeypatch.setattr(builder, "why_library_fails", lambda _: f"{lacking}: no such file")
+
+    with pytest.raises(TrialFailure, match=f": {lacking}: no such file") as failure:
+        built(an_mlp(), folder, {"executionProvider": "TensorRT"})
+    assert failure.value.cause is Cause.MISSING_DEPENDENCY
+
+
+def test_what_a_provider_says_of_its_options_is_the_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the value for the key should be 'True' or 'False'")
+
+    monkeypatch.setattr(builder, "check_provider", refuse_nothing)
+    monkeypatch.setattr(builder, "Runner", refuse)
+    monkeypatch.setattr(builder, "why_library_fails", lambda _: None)
+
+    with pytest.raises(TrialFailure, match="should be 'True' or 'False'") as failure:
+        built(an_mlp(), folder, {"executionProvider": "TensorRT"})
+    assert failure.value.outcome is OutcomeKind.CRASHED
+
+
+def refuse_nothing(*_: Any) -> None:
+    """Find every provider fit, in place of a look at this machine."""
 
 
 def test_weights_beside_the_model_come_along(folder: Path) -> None:

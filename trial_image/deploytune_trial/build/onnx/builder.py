@@ -25,6 +25,7 @@ from deploytune_trial.build.onnx.providers import (
     nodes_by_provider,
     not_loaded,
     provider_settings,
+    why_library_fails,
 )
 from deploytune_trial.build.variants import Variant, common_settings
 from deploytune_trial.failures import failing_as
@@ -95,12 +96,22 @@ def _prove(
 
     The shapes are those of the built file, which need not be the model's.
     """
-    try:
-        runner = Runner(folder, settings, profile_prefix=folder / "profile")
-    except ProviderNotLoadedError as error:
-        raise not_loaded(provider, str(error)) from error
+    runner = _runner(folder, settings, provider)
     runner.run(synthetic_samples(model.interface.inputs, variant.proof_batch))
     nodes = nodes_by_provider(Path(runner.session.end_profiling()))
     check_used(provider, nodes)
     outputs = runner.session.get_outputs()
     return node_facts(provider, nodes), {node.name: list(declared_sizes(node)) for node in outputs}
+
+
+def _runner(folder: Path, settings: Mapping[str, Any], provider: str) -> Runner:
+    try:
+        return Runner(folder, settings, profile_prefix=folder / "profile")
+    except ProviderNotLoadedError as error:
+        raise not_loaded(str(error), why_library_fails(provider)) from error
+    except Exception as error:
+        # Of a library that does not load, ONNX Runtime says what to install, not what is lacking.
+        reason = why_library_fails(provider)
+        if reason is None:
+            raise
+        raise not_loaded(f"executionProvider {provider} does not load", reason) from error

@@ -76,26 +76,25 @@ def check_built_in(provider: str, available: Sequence[str], version: str) -> Non
         )
 
 
-def not_loaded(provider: str, message: str) -> TrialFailure:
+def not_loaded(message: str, reason: str | None) -> TrialFailure:
     """Return the failure of a provider that did not load though there is a device: Misconfigured.
 
-    `message` says what ONNX Runtime took instead.
+    `message` says what ONNX Runtime took instead, `reason` why the provider's library fails, if so.
     """
-    return TrialFailure(
-        OutcomeKind.MISCONFIGURED,
-        Cause.MISSING_DEPENDENCY,
-        f"{message}: {why_library_fails(provider)}",
-    )
+    why = reason or "its library loads, its device does not start"
+    return TrialFailure(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, f"{message}: {why}")
 
 
-def why_library_fails(provider: str) -> str:
+def why_library_fails(provider: str) -> str | None:
     """Return what the loader says of a provider's library, which ONNX Runtime only logs."""
+    if provider not in _LIBRARIES:
+        return None
     library = Path(onnxruntime.__file__).parent / "capi" / _LIBRARIES[provider]
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
         return str(error)
-    return "its library loads, its device does not start"
+    return None
 
 
 def check_used(provider: str, nodes: Mapping[str, int]) -> None:
