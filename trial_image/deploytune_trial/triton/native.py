@@ -2,9 +2,8 @@
 
 A native backend spares the copy into a Python process and runs without its interpreter's lock, so
 it is taken whenever it can be told the same as the builder's proof was; where it cannot, the reason
-is noted. Pure: what the server has is an argument. That of ONNX Runtime was run, on the CPU,
-compiled from Triton's sources of 24.10; what it and the tensorrt backend are told on a GPU was read
-against those sources, the pytorch backend against its documentation.
+is noted. Pure: what the server has is an argument. Those of ONNX Runtime and TensorRT were run,
+compiled from Triton's sources of 24.10; that of PyTorch was read in its documentation.
 """
 
 from __future__ import annotations
