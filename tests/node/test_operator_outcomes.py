@@ -21,6 +21,9 @@ from node.operating import (
 )
 from node.sidecar_webhook import SIDECAR, injecting_sidecars
 
+from deploytune.cli import main
+from deploytune.cli.exit_codes import ExitCode
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -108,3 +111,14 @@ def test_a_trial_ends_as_what_it_died_of(operated: Operated, name: str) -> None:
     assert expected.says in status["message"]
     [attempt] = status["attempts"]
     assert expected.outcome == attempt["outcome"]
+
+
+def test_why_ends_with_the_log_that_the_kubelet_keeps(
+    operated: Operated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubectl = operated.kubectl
+    until_outcome(kubectl, "build-0")
+    access = ("--kubeconfig", str(kubectl.kubeconfig), "--context", kubectl.context)
+
+    assert ExitCode.ANSWER == main(["why", "build-0", "--namespace", kubectl.namespace, *access])
+    assert capsys.readouterr().out.endswith("  building: no implementation of the operator\n")

@@ -107,6 +107,7 @@ def _watchdog(request: TrialRequest) -> None:
 
 def _build_failed(request: TrialRequest) -> None:
     message = "no implementation of the operator"
+    os.write(1, f"building: {message}\n".encode())
     _end(request, OutcomeKind.CRASHED, Cause.BUILD_FAILED, message, stage=Stage.BUILD)
 
 
