@@ -19,6 +19,7 @@ from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.children import Children
 from deploytune_trial.failures import TrialFailure
 from deploytune_trial.models.interface import ModelInterface, Tensor
+from deploytune_trial.process_tree import process_tree
 from deploytune_trial.triton.client import InferenceClient
 from deploytune_trial.triton.installation import Installation
 from deploytune_trial.triton.ports import find_free_ports
@@ -82,6 +83,8 @@ def test_the_trial_runtime_serves_a_kept_repository_behind_the_arguments_of_kser
     eventually(is_ready)
     with urllib.request.urlopen(f"http://127.0.0.1:{http}/v2") as answer:
         assert json.load(answer)["name"] == "as-the-repository-asks"
+    tritonserver = process_tree(server.pid)[1]
+    assert Path(f"/proc/{tritonserver}/cwd").readlink() == tmp_path / "kept"
     os.killpg(server.pid, signal.SIGINT)
 
     assert server.wait(30) == 0

@@ -121,7 +121,8 @@ def _serve(folder: Path, more: Sequence[str]) -> int:
             *server_arguments(folder),
             *more,
         ]
-        server = subprocess.Popen(command, env=installation.environment(os.environ))
+        # Where the trial's own server ran: caches of a backend may be named from there.
+        server = subprocess.Popen(command, env=installation.environment(os.environ), cwd=folder)
         # The first process of a container has no default action for it.
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
