@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from clusters.control_plane import ControlPlane
 from clusters.diagnosis import ACCESS, pytest_runtest_makereport
 from clusters.fixtures import (
     cluster,
+    end_with_folder,
     kubectl,
     mark_level,
     namespace,
@@ -30,6 +31,14 @@ __all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refuse_unlisted_context()
     mark_level(items, Path(__file__).parent, "cluster")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    yield
+    end_with_folder(item, nextitem, Path(__file__).parent, ("cluster", "control_plane"))
 
 
 @pytest.fixture(scope="session")

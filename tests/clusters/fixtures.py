@@ -71,6 +71,19 @@ def mark_level(items: Sequence[pytest.Item], folder: Path, marker: str) -> None:
                 item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_SECONDS, func_only=True))
 
 
+def end_with_folder(
+    item: pytest.Item, nextitem: pytest.Item | None, folder: Path, shared: Sequence[str]
+) -> None:
+    """End fixtures of the whole run after the last test of their folder: they cost while they run.
+
+    Should a test of the folder come later, it gets them anew.
+    """
+    if nextitem is not None and folder not in nextitem.path.parents:
+        for name in shared:
+            for definition in item.session._fixturemanager.getfixturedefs(name, item) or ():
+                definition.finish(item._request)  # type: ignore[attr-defined]
+
+
 def refuse_unlisted_context() -> None:
     """End the run in one line if the environment names a cluster that is not allowed."""
     if is_named(os.environ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from clusters.control_plane import ControlPlane
 from clusters.diagnosis import ACCESS, pytest_runtest_makereport
 from clusters.fixtures import (
     cluster,
+    end_with_folder,
     kubectl,
     mark_level,
     namespace,
@@ -32,6 +33,14 @@ __all__ = ["cluster", "kubectl", "namespace", "pytest_runtest_makereport"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refuse_unlisted_context()
     mark_level(items, Path(__file__).parent, "node")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    yield
+    end_with_folder(item, nextitem, Path(__file__).parent, ("cluster", "node_cluster"))
 
 
 @pytest.fixture(scope="session")
