@@ -111,7 +111,9 @@ def _open_session(field: str, path: Path) -> Any:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         rule = f"must be an ONNX file that ONNX Runtime {onnxruntime.__version__} reads"
-        raise bad_workload(field, f"{rule} ({first_line(error)})", str(path)) from error
+        # The value is the path already: a long one here would leave no room for the reason.
+        said = first_line(Exception(str(error).replace(str(path), path.name)))
+        raise bad_workload(field, f"{rule} ({said})", str(path)) from error
 
 
 def _declared_input(field: str, node: Any) -> Tensor:

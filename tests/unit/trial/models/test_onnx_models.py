@@ -170,10 +170,12 @@ def test_text_is_refused(tmp_path: Path) -> None:
     assert "input 'x' must be a tensor of numbers" in refusal(model, tmp_path)
 
 
-def test_an_opset_that_is_too_new_is_refused(tmp_path: Path) -> None:
+def test_an_opset_that_is_too_new_is_refused_however_long_the_path(tmp_path: Path) -> None:
+    folder = tmp_path / "folder" / ("long" * 50)
+    folder.mkdir(parents=True)
     model = an_mlp()
     model.opset_import[0].version = 99
-    message = refusal(model, tmp_path)
+    message = refusal(model, folder)
     assert "must be an ONNX file that ONNX Runtime" in message
     assert "99" in message
 
