@@ -85,9 +85,16 @@ def _on_every_node(name: str) -> Callable[..., Image]:
     return give
 
 
-deterministic_image, operator_image, trial_image, gpu_image, foreign_image = map(
-    _on_every_node, IMAGES
+deterministic_image, operator_image, trial_image, foreign_image = map(
+    _on_every_node, (name for name in IMAGES if name != "gpu_image")
 )
+
+
+@pytest.fixture(scope="session")
+def gpu_image(node_cluster: NodeCluster, built: Mapping[str, Image]) -> Image:
+    """On the first node alone, where all its Pods run: it is a gigabyte."""
+    node_cluster.nodes[0].containerd.import_image(built["gpu_image"].archive)
+    return built["gpu_image"]
 
 
 @pytest.fixture
