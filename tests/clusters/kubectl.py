@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 90.0
+# It lives for a moment, thousands of times: a third of its work would be collecting garbage.
+UNCOLLECTED = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 
 class KubectlError(AssertionError):
@@ -36,6 +39,7 @@ class Kubectl:
         access = ("--kubeconfig", self.kubeconfig, "--context", self.context)
         return subprocess.run(
             [self.program, *access, "--namespace", self.namespace, *arguments],
+            env={**os.environ, **UNCOLLECTED},
             input=document or "",
             capture_output=True,
             text=True,

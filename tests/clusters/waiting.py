@@ -9,6 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
 
 
@@ -21,12 +22,16 @@ def eventually(
 ) -> T:
     """Ask until the answer is true, and return it.
 
+    Half of the time at least is left to what is waited for: to ask may be to start a kubectl.
+
     Raises:
         NotInTimeError: It was not within `seconds`; the message says what was waited for.
     """
-    until = time.monotonic() + seconds
+    asked = time.monotonic()
+    until = asked + seconds
     while not (answer := what()):
         if time.monotonic() > until:
             raise NotInTimeError(f"not within {seconds:g} s: {waited_for}")
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(min(max(PAUSE_SECONDS, time.monotonic() - asked), LONGEST_PAUSE_SECONDS))
+        asked = time.monotonic()
     return answer
