@@ -61,8 +61,8 @@ def served(repository: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         eventually(is_ready)
         yield server, address
     finally:
-        server.kill() if server.poll() is None else None
-        server.wait()
+        server.terminate()  # killed, it would leave its Triton running
+        server.wait(30)
 
 
 def test_it_is_what_the_trial_served_and_it_answers(trial: TrialProcess, tmp_path: Path) -> None:
