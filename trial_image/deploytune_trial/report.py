@@ -18,8 +18,12 @@ from deploytune.contract.report import Measurement, TrialReport
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import fewest_samples
 from deploytune_trial.measure.goals import SEQUENTIAL
-from deploytune_trial.measure.session import ProfileResult, figures_by_key, lag_p99_ms
-from deploytune_trial.measure.spread_load import CLIENT_BOUND_SHARE
+from deploytune_trial.measure.session import (
+    ProfileResult,
+    figures_by_key,
+    is_client_bound,
+    lag_p99_ms,
+)
 from deploytune_trial.measure.windows import THROUGHPUT, Figure
 from deploytune_trial.stages import StageLog
 
@@ -139,7 +143,7 @@ def _client_bound(request: TrialRequest, findings: Findings) -> Verdict | None:
     decisive = {*request.objectives, *(limit.metric for limit in _missed(request, findings))}
     for result in findings.results:
         rates = {metric_key(name, result.load) for name in (THROUGHPUT, MAX_RATE)}
-        if rates & decisive and result.run.client_share > CLIENT_BOUND_SHARE:
+        if rates & decisive and is_client_bound(result.run):
             message = f"load {result.load}: the client cannot send faster than it did"
             return Verdict(OutcomeKind.INVALID, Cause.CLIENT_BOUND, message)
     return None

@@ -1,13 +1,12 @@
-"""A load that the client bounds is sent again by more processes, as long as there is room."""
+"""A load that the client bounds is sent again by more processes, as long as they send more."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from trial_builders import LOAD, a_closed_loop, a_request, requests_with
+from trial_builders import a_closed_loop, a_poisson_load, a_request, requests_with
 from virtual_time import AQueue
 
 from deploytune.contract.workload import LoadProfile
@@ -37,63 +36,97 @@ class AClient(AQueue):
 
 
 class Sending:
-    """Stands for the sending itself: each number of processes takes its share of a CPU."""
+    """Stands for the sending itself: by how many takes what share of a CPU, and sends how much."""
 
-    def __init__(self, shares: dict[int, float]) -> None:
-        self._shares = shares
+    def __init__(self, shares: dict[int, float], rates: dict[int, int]) -> None:
+        self._shares, self._rates = shares, rates
+        self._opened = 0
         self.numbers: list[int] = []
+
+    async def open(self, _: LoadProfile, number: int) -> tuple[GeneratorProcess, ...]:
+        """Open so many more processes, which have nothing to do."""
+        self._opened += number
+        process: Any = AClient(1000.0, 0.1)
+        return (process,) * number
 
     async def by_one(self, *_: Any) -> ProfileRun:
         """Send from this process."""
         return self._run(1)
 
-    async def by_several(self, open_generator: Callable[[Any], Any], *_: Any) -> ProfileRun:
-        """Send from as many processes as the generator was given."""
-        return self._run(len(open_generator(lambda _: None)._processes))
+    async def by_several(self, *_: Any) -> ProfileRun:
+        """Send from all that are open."""
+        return self._run(self._opened)
 
     def _run(self, number: int) -> ProfileRun:
         self.numbers.append(number)
-        share = self._shares[number]
-        return ProfileRun(requests_with([1.0]), sent=10, answered=10, client_share=share)
+        rate = self._rates[number]
+        requests = requests_with([1.0] * rate)
+        return ProfileRun(requests, sent=rate, answered=rate, client_share=self._shares[number])
 
 
-async def opened(_: LoadProfile, number: int) -> tuple[GeneratorProcess, ...]:
-    """Processes that only the generator looks at, to count them."""
-    process: Any = AClient(1000.0, 0.1)
-    process.child = process
-    return (process,) * number
-
-
-@pytest.mark.parametrize(
-    ("shares", "cpus", "numbers"),
-    [
-        pytest.param({1: 0.5}, 8.0, [1], id="one is enough"),
-        pytest.param({1: 0.97, 2: 0.6}, 8.0, [1, 2], id="two are enough"),
-        pytest.param({1: 1.0, 2: 0.97, 4: 0.9}, 8.0, [1, 2, 4], id="four are enough"),
-        pytest.param({1: 1.0, 2: 1.0, 3: 1.0}, 3.0, [1, 2, 3], id="never enough"),
-        pytest.param({1: 1.0}, 1.0, [1], id="no room"),
-    ],
-)
-def test_a_load_that_the_client_bounds_is_sent_by_more_processes(
-    monkeypatch: pytest.MonkeyPatch, shares: dict[int, float], cpus: float, numbers: list[int]
-) -> None:
-    sending = Sending(shares)
+def measured(
+    monkeypatch: pytest.MonkeyPatch, sending: Sending, load: LoadProfile, cpus: float = 8.0
+) -> tuple[ProfileRun, int]:
+    """The run that counts, and how often it began again."""
     monkeypatch.setattr(session, "measure", sending.by_one)
     monkeypatch.setattr(session, "measure_by", sending.by_several)
-    monkeypatch.setattr(MeasureSession, "_close_processes", AClient(1000.0, 0.1).close)
-    load = a_closed_loop()
     server: Any = ACountingServer()
-
+    again: list[None] = []
     with MeasureSession(
         a_request(workload={"loads": [load]}),
         server,
         lambda _: AClient(1000.0, 0.1),
-        opened,
+        sending.open,
         lambda: Room(cpus),
     ) as measuring:
-        result = measuring.measure(load)
+        result = measuring.measure(load, begins_again=lambda: again.append(None))
+    return result.run, len(again)
 
-    assert result.load == LOAD
+
+@pytest.mark.parametrize(
+    ("shares", "rates", "cpus", "numbers", "counts"),
+    [
+        pytest.param({1: 0.5}, {1: 100}, 8.0, [1], 1, id="one is enough"),
+        pytest.param({1: 0.97, 2: 0.6}, {1: 100, 2: 180}, 8.0, [1, 2], 2, id="two are enough"),
+        pytest.param(
+            {1: 1.0, 2: 0.97, 4: 0.9}, {1: 100, 2: 180, 4: 300}, 8.0, [1, 2, 4], 4, id="four are"
+        ),
+        pytest.param(
+            {1: 1.0, 2: 1.0, 3: 1.0}, {1: 100, 2: 150, 3: 200}, 3.0, [1, 2, 3], 3, id="never enough"
+        ),
+        pytest.param({1: 1.0}, {1: 100}, 1.0, [1], 1, id="no room"),
+        pytest.param(
+            {1: 0.97, 2: 0.6}, {1: 100, 2: 95}, 2.0, [1, 2], 1, id="two that share its CPUs"
+        ),
+    ],
+)
+def test_a_load_that_the_client_bounds_is_sent_by_more_as_long_as_more_send_more(
+    monkeypatch: pytest.MonkeyPatch,
+    shares: dict[int, float],
+    rates: dict[int, int],
+    cpus: float,
+    numbers: list[int],
+    counts: int,
+) -> None:
+    sending = Sending(shares, rates)
+    run, again = measured(monkeypatch, sending, a_closed_loop(concurrency=8), cpus)
+
     assert sending.numbers == numbers
-    assert result.run.client_share == shares[numbers[-1]]
-    assert result.run.answered == 10 * len(numbers)
+    assert again == len(numbers) - 1
+    assert (run.client_share, run.answered) == (shares[counts], rates[counts])
+
+
+def test_more_processes_than_requests_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    sending = Sending({1: 1.0, 2: 1.0}, {1: 100, 2: 200})
+    measured(monkeypatch, sending, a_closed_loop(concurrency=2))
+
+    assert sending.numbers == [1, 2]
+
+
+def test_a_load_at_a_rate_says_beforehand_how_many_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sending = Sending({1: 1.0}, {1: 100})
+    measured(monkeypatch, sending, a_poisson_load(100.0))
+
+    assert sending.numbers == [1]

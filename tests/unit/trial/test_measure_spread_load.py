@@ -241,7 +241,12 @@ def test_a_load_is_spread_where_one_process_could_not_send_it(
     share: float, cpus: float, processes_in_memory: int | None, number: int
 ) -> None:
     memory = None if processes_in_memory is None else processes_in_memory * PROCESS_BYTES
-    assert processes_for(share, Room(cpus, memory)) == number
+    assert processes_for(share, Room(cpus, memory).processes_beside(0)) == number
+
+
+def test_memory_that_is_left_is_for_more_processes_than_are_open() -> None:
+    assert Room(8.0, 3 * PROCESS_BYTES).processes_beside(4) == 7
+    assert Room(6.0, 3 * PROCESS_BYTES).processes_beside(4) == 6
 
 
 def test_a_rate_takes_its_share_of_what_the_warm_up_took() -> None:

@@ -24,6 +24,11 @@ class Recording:
 
     series: list[list[Reading]] = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Drop what was read so far."""
+        for readings in self.series:
+            readings.clear()
+
 
 class DeviceSampler:
     """Keeps the peak of every device's memory, and records readings when it is asked to."""

@@ -1,7 +1,7 @@
 """The measurement of a served model: every load profile warmed up, then measured.
 
 Warm-up and measurement share one event loop and its channels, with verification between them. Where
-the warm-up shows that this process could not send a profile's load, several processes do.
+the warm-up or the measurement shows that this process cannot send a profile's load, several do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from deploytune_trial.measure.precise_loop import precise_loop
 from deploytune_trial.measure.profiles import ProfileRun, measure, measure_by, warm_up
 from deploytune_trial.measure.rate_search import RateSearch
 from deploytune_trial.measure.spread_load import (
-    CLIENT_BOUND_SHARE,
     GeneratorProcess,
     Room,
     SpreadLoad,
@@ -44,6 +43,9 @@ _COUNT_POLLS = 25
 _GUESS = 0.7  # of the rate that the warm-up's closed loop reached
 _LOWEST_GUESS = 0.1
 _COUNT_POLL_SECONDS = 0.01
+_CLIENT_BOUND_SHARE = 0.95
+_WORTH_IT = 1.05
+"""How much more several processes must send for the client to have been what bounded the load."""
 
 
 class Client(Protocol):
@@ -63,6 +65,15 @@ OpenClient = Callable[[LoadProfile], Client]
 
 OpenProcesses = Callable[[LoadProfile, int], Awaitable[tuple[GeneratorProcess, ...]]]
 """Opens a number of generator processes for a profile, on the running loop."""
+
+
+@dataclass(frozen=True)
+class CountedRun:
+    """A run, what Triton counted meanwhile, and the requests that were open when it began."""
+
+    run: ProfileRun
+    counted: Counters
+    in_flight_before: int
 
 
 @dataclass(frozen=True)
@@ -142,20 +153,19 @@ class MeasureSession:
             sent[profile.name] = run.sent
         return sent
 
-    def measure(self, profile: LoadProfile) -> ProfileResult:
-        """Measure under one profile."""
-        before = self._server.counters()
+    def measure(
+        self, profile: LoadProfile, begins_again: Callable[[], None] = lambda: None
+    ) -> ProfileResult:
+        """Measure under one profile; `begins_again` is called when what was seen is put aside."""
         found: Figure | None = None
         try:
             if profile.type is LoadType.MAX_RATE:
-                run, found = self._search_rate(profile)
+                counted, found = self._search_rate(profile)
             else:
-                run = self._measure_once(profile)
+                counted = self._measure_by_enough(profile, begins_again)
         finally:
             self._run(self._close_processes())
-        in_flight_before = self._in_flight
-        self._in_flight += run.sent - run.answered
-        batch = self._request.workload.request_batch
+        run, batch = counted.run, self._request.workload.request_batch
         return ProfileResult(
             load=profile.name,
             figures=_figures(run, batch)
@@ -163,50 +173,71 @@ class MeasureSession:
             else {**_figures(run, batch), MAX_RATE: found},
             figures_without_lag=_latencies_without_lag(run),
             run=run,
-            counted=self._counted_since(before, run.answered),
-            in_flight_before=in_flight_before,
+            counted=counted.counted,
+            in_flight_before=counted.in_flight_before,
             request_timeout_ms=profile.request_timeout_seconds * 1000,
         )
 
-    def _measure_once(self, profile: LoadProfile) -> ProfileRun:
-        return self._run(self._measure_by_as_many_as_needed(profile))
+    def _measure_by_enough(
+        self, profile: LoadProfile, begins_again: Callable[[], None]
+    ) -> CountedRun:
+        """Measure, again by more processes as long as the client bounds a load and more send more.
 
-    async def _measure_by_as_many_as_needed(self, profile: LoadProfile) -> ProfileRun:
-        """Measure, again by twice as many while they are what bounds the load and more can be."""
-        runs: list[ProfileRun] = []
+        Only of a closed loop can this be: a rate says beforehand how many it needs.
+        """
         number = self._processes_needed(profile)
-        while True:
-            runs.append(await self._measure_by(number, profile))
-            more = min(2 * number, self._room().processes)
-            if runs[-1].client_share <= CLIENT_BOUND_SHARE or more <= number:
-                return replace(
-                    runs[-1],
-                    sent=sum(run.sent for run in runs),
-                    answered=sum(run.answered for run in runs),
-                )
+        measured = self._measured(number, profile)
+        while is_client_bound(measured.run) and profile.concurrency is not None:
+            more = min(2 * number, self._most_processes(), profile.concurrency)
+            if more <= number:
+                break
             number = more
+            self._run(self._open_lacking(number, profile))
+            begins_again()
+            again = self._measured(number, profile)
+            if _rate(again.run) < _WORTH_IT * _rate(measured.run):
+                break  # what one cannot send, several that share its CPUs cannot either
+            measured = again
+        return measured
 
-    async def _measure_by(self, number: int, profile: LoadProfile) -> ProfileRun:
+    def _measured(self, number: int, profile: LoadProfile) -> CountedRun:
+        before = self._server.counters()
+        return self._counted(self._measure_by(number, profile), before)
+
+    def _counted(self, run: ProfileRun, before: Counters) -> CountedRun:
+        in_flight_before = self._in_flight
+        self._in_flight += run.sent - run.answered
+        return CountedRun(run, self._counted_since(before, run.answered), in_flight_before)
+
+    def _measure_by(self, number: int, profile: LoadProfile) -> ProfileRun:
         goal, seed = goal_of(self._request, profile.name), self._request.seed
         if number == 1:
-            return await measure(profile, self._clients[profile.name].send, seed, goal)
+            send = self._clients[profile.name].send
+            return self._run(measure(profile, send, seed, goal))
+        self._run(self._open_lacking(number, profile))
+        opened = self._processes[:number]
+        run = self._run(measure_by(lambda take: SpreadLoad(opened, take), profile, seed, goal))
+        run.generators = number
+        return run
+
+    async def _open_lacking(self, number: int, profile: LoadProfile) -> None:
         lacking = number - len(self._processes)
         if lacking > 0:
             self._processes += await self._open_processes(profile, lacking)
-        opened = self._processes
-        run = await measure_by(lambda take: SpreadLoad(opened[:number], take), profile, seed, goal)
-        run.generators = number
-        return run
+
+    def _most_processes(self) -> int:
+        return self._room().processes_beside(len(self._processes))
 
     def _processes_needed(self, profile: LoadProfile) -> int:
         warmed_up = self._warm_up_rates.get(profile.name)
         if warmed_up is None or warmed_up.per_second <= 0:
             return 1
         share = warmed_up.share_at(profile.rate_per_second)
-        return max(len(self._processes), processes_for(share, self._room()))
+        return max(len(self._processes), processes_for(share, self._most_processes()))
 
-    def _search_rate(self, profile: LoadProfile) -> tuple[ProfileRun, Figure]:
+    def _search_rate(self, profile: LoadProfile) -> tuple[CountedRun, Figure]:
         """Bisect the rate; return the run that counts, with the requests of all, and the rate."""
+        before = self._server.counters()
         assert profile.rate_per_second is not None
         warmed_up = self._warm_up_rates.get(profile.name)
         guess = _GUESS * (warmed_up.per_second if warmed_up else profile.rate_per_second)
@@ -220,7 +251,8 @@ class MeasureSession:
         best: ProfileRun | None = None
         lowest: ProfileRun | None = None
         while (rate := search.next_rate()) is not None:
-            run = self._measure_once(profile.replace(rate_per_second=rate))
+            probe = profile.replace(rate_per_second=rate)
+            run = self._measure_by(self._processes_needed(probe), probe)
             figures = _figures(run, self._request.workload.request_batch)
             are_met = all(limit.is_met_by(figures[limit.metric].value) for limit in limits)
             holds = run.keeps_up and are_met
@@ -241,7 +273,7 @@ class MeasureSession:
             answered=sum(run.answered for run in runs),
             client_share=max(run.client_share for run in runs),
         )
-        return total, search.figure()
+        return self._counted(total, before), search.figure()
 
     def _counted_since(self, before: Counters, answered: int) -> Counters:
         """Return Triton's counts; it may count an answer a moment after it was seen here."""
@@ -267,6 +299,15 @@ class MeasureSession:
     async def _close_clients(self) -> None:
         for client in self._clients.values():
             await client.close()
+
+
+def is_client_bound(run: ProfileRun) -> bool:
+    """Tell whether the generator itself may have decided how much was sent."""
+    return run.client_share > _CLIENT_BOUND_SHARE
+
+
+def _rate(run: ProfileRun) -> float:
+    return run.answered / run.requests.seconds if run.requests.seconds > 0 else 0.0
 
 
 def lag_p99_ms(run: ProfileRun) -> float:

@@ -41,9 +41,6 @@ COMFORTABLE_SHARE = 0.6
 SATURATED_SHARE = 0.9
 """How much of a CPU one process must need for a load to be spread over several."""
 
-CLIENT_BOUND_SHARE = 0.95
-"""From how much of a CPU on a generator itself decides how much was sent."""
-
 PROCESS_BYTES = 128 * 2**20
 """More than a process takes: Python and the client are 70 MiB, its requests come to that."""
 
@@ -58,22 +55,21 @@ class Room:
     cpus: float
     memory_bytes: int | None = None
 
-    @property
-    def processes(self) -> int:
-        """How many generator processes there is room for."""
-        by_memory = math.inf if self.memory_bytes is None else self.memory_bytes // PROCESS_BYTES
-        return int(max(0, min(math.floor(self.cpus), by_memory, _MOST_PROCESSES)))
+    def processes_beside(self, opened: int) -> int:
+        """How many generator processes there is room for, those that are open among them."""
+        more = math.inf if self.memory_bytes is None else self.memory_bytes // PROCESS_BYTES
+        return int(max(0, min(math.floor(self.cpus), opened + more, _MOST_PROCESSES)))
 
 
-def processes_for(share: float, room: Room) -> int:
-    """Return by how many processes to send what takes one process a share of a CPU.
+def processes_for(share: float, most: int) -> int:
+    """Return by how many processes, `most` at most, to send what takes one a share of a CPU.
 
     1 is this process itself, where one is enough or where there is no room for two more.
     """
     if share <= SATURATED_SHARE:
         return 1
     wanted = max(2, math.ceil(share / COMFORTABLE_SHARE))
-    return max(1, min(wanted, room.processes))
+    return max(1, min(wanted, most))
 
 
 @dataclass

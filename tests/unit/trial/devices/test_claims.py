@@ -108,6 +108,14 @@ def test_what_happens_between_loads_is_no_loads_figure() -> None:
     assert 900.0 == devices.figures_of_load(LOAD, second, 1)[f"gpu_power_watts@{LOAD}"]
 
 
+def test_what_was_seen_of_a_load_that_begins_again_is_forgotten() -> None:
+    devices = claimed(PlayedDevice([a_reading(power_watts=watts) for watts in (0, 900, 100)]))
+    with devices.under_load() as seen:
+        seen.forget()
+
+    assert [100.0] == [reading.power_watts for reading in seen.series[0]]
+
+
 def test_the_devices_are_looked_at_while_they_serve() -> None:
     device = PlayedDevice()
     devices = claimed(device)
