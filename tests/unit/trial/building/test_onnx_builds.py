@@ -309,6 +309,39 @@ def test_a_provider_whose_library_lacks_another_is_misconfigured(
     assert failure.value.cause is Cause.MISSING_DEPENDENCY
 
 
+@pytest.mark.parametrize(
+    ("words", "outcome", "cause"),
+    [
+        (
+            "CUDNN failure 1001: CUDNN_STATUS_NOT_INITIALIZED ; GPU=0",
+            OutcomeKind.MISCONFIGURED,
+            Cause.MISSING_DEPENDENCY,
+        ),
+        ("CUDA failure 2: out of memory ; GPU=0", OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY),
+        ("Type Error: Type (tensor(bfloat16))", OutcomeKind.CRASHED, Cause.UNSUPPORTED),
+    ],
+    ids=["no start", "no memory", "no model"],
+)
+def test_a_device_that_does_not_start_is_not_the_configurations_fault(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    outcome: OutcomeKind,
+    cause: Cause,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(builder, "check_provider", refuse_nothing)
+    monkeypatch.setattr(builder, "Runner", refuse)
+    monkeypatch.setattr(builder, "why_library_fails", lambda _: None)
+
+    with pytest.raises(TrialFailure) as failure:
+        built(an_mlp(), folder, {"executionProvider": "CUDA"})
+    assert (failure.value.outcome, failure.value.cause) == (outcome, cause)
+    assert words in failure.value.message
+
+
 def test_what_a_provider_says_of_its_options_is_the_failure(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

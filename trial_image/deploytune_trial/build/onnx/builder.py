@@ -25,6 +25,7 @@ from deploytune_trial.build.onnx.providers import (
     nodes_by_provider,
     not_loaded,
     provider_settings,
+    why_device_fails,
     why_library_fails,
 )
 from deploytune_trial.build.variants import Variant, common_settings
@@ -111,7 +112,7 @@ def _runner(folder: Path, settings: Mapping[str, Any], provider: str) -> Runner:
         raise not_loaded(str(error), why_library_fails(provider)) from error
     except Exception as error:
         # Of a library that does not load, ONNX Runtime says what to install, not what is lacking.
-        reason = why_library_fails(provider)
-        if reason is None:
+        reason = why_library_fails(provider) or why_device_fails(error)
+        if reason is None or provider == "CPU":
             raise
         raise not_loaded(f"executionProvider {provider} does not load", reason) from error

@@ -1,14 +1,16 @@
 """Execution providers of ONNX Runtime: which are asked for, with which options, and what came.
 
-ONNX Runtime takes the CPU without a word where a provider is not built in, does not load or finds
-no device, and where no node suits it. Each of these is found here and told for what it is. Nodes
-that a provider does not take go to the next one; how many did is a fact of the build.
+ONNX Runtime takes the CPU without a word where a provider is not built in or its library does not
+load, and where no node suits it. Each of these is found here and told for what it is, as is a
+device that does not start. Nodes that a provider does not take go to the next one; how many did is
+a fact of the build.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +19,8 @@ import onnxruntime
 
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune_trial.build.variants import Variant
-from deploytune_trial.failures import TrialFailure, missing_dependency
+from deploytune_trial.error_texts import meaning_of
+from deploytune_trial.failures import TrialFailure, first_line, missing_dependency
 from deploytune_trial.models.interface import ModelInterface
 
 ENGINES_FOLDER = "engines"
@@ -39,6 +42,7 @@ _PRECISION_FLAGS = {
     "int8-static": "trt_int8_enable",
 }
 _YES = "True"  # what TensorRT's provider takes; "1" it refuses
+_LIBRARY_FAILURE = re.compile(r"\b(?:cuda|cudnn|cublas) failure\b", re.IGNORECASE)
 _BYTES_PER_MIB = 2**20
 
 Options = dict[str, str]
@@ -79,19 +83,30 @@ def check_built_in(provider: str, available: Sequence[str], version: str) -> Non
 def not_loaded(message: str, reason: str | None) -> TrialFailure:
     """Return the failure of a provider that did not load though there is a device: Misconfigured.
 
-    `message` says what ONNX Runtime took instead, `reason` why the provider's library fails, if so.
+    `message` says what happened, `reason` why the provider's library or the device fails.
     """
-    why = reason or "its library loads, its device does not start"
+    why = reason or "its library loads"
     return TrialFailure(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY, f"{message}: {why}")
+
+
+def why_device_fails(error: Exception) -> str | None:
+    """Return what a library of NVIDIA says of a device that does not start, None of all else.
+
+    Words with a meaning of their own, such as memory that is spent, keep it.
+    """
+    words = first_line(error)
+    return words if _LIBRARY_FAILURE.search(words) and meaning_of(words) is None else None
 
 
 def why_library_fails(provider: str) -> str | None:
     """Return what the loader says of a provider's library, which ONNX Runtime only logs."""
     if provider not in _LIBRARIES:
         return None
-    library = Path(onnxruntime.__file__).parent / "capi" / _LIBRARIES[provider]
+    folder = Path(onnxruntime.__file__).parent / "capi"
     try:
-        ctypes.CDLL(str(library))
+        # What every provider's library leaves for ONNX Runtime to have loaded.
+        ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(folder / _LIBRARIES[provider]))
     except OSError as error:
         return str(error)
     return None
