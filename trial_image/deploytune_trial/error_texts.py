@@ -1,7 +1,7 @@
 """What the words of a library or of a driver mean: whose fault it is, and the cause.
 
     the device is broken or missing    Infrastructure/HardwareFault
-    no suitable driver, or library     Misconfigured/MissingDependency
+    driver or engine do not suit       Misconfigured/MissingDependency
     memory, of host or device          Crashed/OutOfMemory
     a disk that is full                Crashed/DiskFull
     an operator that is not there      Crashed/Unsupported
@@ -64,7 +64,6 @@ _UNSUITABLE = (
     r"cuda_?error_?compat_?not_?supported_?on_?device",
     r"engine plan file is not compatible with this version of tensorrt",
     r"version tag does not match",
-    r"cannot open shared object file",
 )
 _OUT_OF_MEMORY = (
     r"\bout of memory\b",

@@ -35,7 +35,6 @@ WORDS = {
         "CUDA driver version is insufficient for CUDA runtime version",
         "The NVIDIA driver on your system is too old (found version 11040).",
         "the provided PTX was compiled with an unsupported toolchain.",
-        "libnvinfer_lean.so.10: cannot open shared object file: No such file or directory",
         "CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
         "forward compatibility was attempted on non supported HW",
         (

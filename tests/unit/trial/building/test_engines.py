@@ -177,6 +177,12 @@ def test_only_an_engine_that_brings_its_own_runtime_may_run_code_on_the_host(
             id="a broken device",
         ),
         pytest.param(
+            ["libnvinfer_lean.so.10: cannot open shared object file: No such file or directory"],
+            OutcomeKind.MISCONFIGURED,
+            Cause.MISSING_DEPENDENCY,
+            id="a library that the image lacks",
+        ),
+        pytest.param(
             ["Error Code 4: Internal Error (Network has dynamic inputs, no profile)"],
             OutcomeKind.CRASHED,
             Cause.BUILD_FAILED,

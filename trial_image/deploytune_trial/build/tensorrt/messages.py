@@ -31,7 +31,9 @@ _UNSUPPORTED = re.compile(
     r"could not find any implementation for node|plugin not found",
     re.IGNORECASE,
 )
+_LIBRARY = re.compile(r"cannot open shared object file: No such file", re.IGNORECASE)
 _OWN = (
+    (_LIBRARY, Meaning(OutcomeKind.MISCONFIGURED, Cause.MISSING_DEPENDENCY)),
     (_MEMORY, Meaning(OutcomeKind.CRASHED, Cause.OUT_OF_MEMORY)),
     (_UNSUPPORTED, Meaning(OutcomeKind.CRASHED, Cause.UNSUPPORTED)),
 )
