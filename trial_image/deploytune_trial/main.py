@@ -109,7 +109,7 @@ def _run(rebuilt: Path | None) -> NoReturn:
 
 
 def _serve(folder: Path, more: Sequence[str]) -> int:
-    from deploytune_trial.triton.repository import server_arguments
+    from deploytune_trial.triton.repository import server_arguments, working_directory
 
     installation = find_triton()
     with tempfile.TemporaryDirectory(prefix="deploytune-serve-") as scratch:
@@ -121,8 +121,9 @@ def _serve(folder: Path, more: Sequence[str]) -> int:
             *server_arguments(folder),
             *more,
         ]
-        # Where the trial's own server ran: caches of a backend may be named from there.
-        server = subprocess.Popen(command, env=installation.environment(os.environ), cwd=folder)
+        server = subprocess.Popen(
+            command, env=installation.environment(os.environ), cwd=working_directory(folder)
+        )
         # The first process of a container has no default action for it.
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:

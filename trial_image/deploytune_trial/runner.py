@@ -45,6 +45,7 @@ from deploytune_trial.triton.repository import (
     check_place,
     keep_repository,
     serving_instructions,
+    working_directory,
     write_repository,
 )
 from deploytune_trial.triton.server import ServerSettings, TritonServer, start_server
@@ -216,8 +217,7 @@ def _serve(
         scratch=trial.environment.scratch,
         ports=trial.environment.ports,
         shared_memory_prefix=trial.environment.shared_memory_prefix,
-        # Where the paths of a native backend's options begin; Python models begin where they are.
-        working_directory=None if entry.native is None else _repository(trial),
+        working_directory=working_directory(_repository(trial)),
     )
     trial.findings.facts["intraOpThreads"] = serving.intra_op_threads
     try:
@@ -312,7 +312,7 @@ def _measure(trial: Trial, session: MeasureSession) -> None:
     before = trial.group.scheduling()
     for profile in trial.request.workload.loads:
         with trial.devices.under_load() as seen:
-            result = session.measure(profile)
+            result = session.measure(profile, begins_again=seen.forget)
         trial.findings.add_result(result)
         inferences = result.counted.inferences
         trial.findings.add_values(trial.devices.figures_of_load(profile.name, seen, inferences))

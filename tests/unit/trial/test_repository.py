@@ -18,6 +18,7 @@ from deploytune_trial.triton.repository import (
     keep_repository,
     server_arguments,
     serving_instructions,
+    working_directory,
     write_repository,
 )
 
@@ -137,3 +138,14 @@ def test_the_instructions_name_the_parameters_and_both_ways_to_serve() -> None:
     assert "    precision: fp16" in text
     assert "tritonserver --model-repository ." in text
     assert "python -m deploytune_trial --serve ." in text
+
+
+def test_paths_of_a_native_backend_begin_at_the_repository_and_python_models_where_they_are(
+    tmp_path: Path,
+) -> None:
+    native = NativeBackend("onnxruntime", "onnxruntime_onnx", "model.onnx", on_gpu=False)
+    write_repository(tmp_path / "native", an_entry(native=native), an_artefact(tmp_path))
+    write_repository(tmp_path / "python", an_entry(), an_artefact(tmp_path))
+
+    assert working_directory(tmp_path / "native") == tmp_path / "native"
+    assert working_directory(tmp_path / "python") is None

@@ -27,6 +27,7 @@ from deploytune_trial.triton.configuration import ModelEntry, build_configuratio
 _SERVED_MODEL = Path(__file__).with_name("served_model")
 _VERSION = "1"
 _ARGUMENTS_FILE = "triton-arguments"
+_SETTINGS_FILE = "settings.json"
 
 
 def write_repository(folder: Path, entry: ModelEntry, artefact: Artefact) -> None:
@@ -47,6 +48,15 @@ def server_arguments(repository: Path) -> list[str]:
     """Return the arguments that Triton needs for a repository."""
     file = repository / _ARGUMENTS_FILE
     return file.read_text().splitlines() if file.exists() else []
+
+
+def working_directory(repository: Path) -> Path | None:
+    """Return where Triton is to be started for a repository, None where it does not matter.
+
+    The paths of a native backend's options begin there; Python models begin where their user is.
+    """
+    is_python = any(repository.glob(f"*/{_VERSION}/{_SETTINGS_FILE}"))
+    return None if is_python else repository
 
 
 def check_place(repository: Path) -> None:
@@ -114,7 +124,7 @@ def _write_served_model(version: Path, artefact: Artefact, serving: Serving) -> 
     for source in sorted(_SERVED_MODEL.glob("*.py")):
         shutil.copyfile(source, version / source.name)
     settings = json.dumps({**artefact.settings, **serving.settings()}, indent=2)
-    (version / "settings.json").write_text(f"{settings}\n")
+    (version / _SETTINGS_FILE).write_text(f"{settings}\n")
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
