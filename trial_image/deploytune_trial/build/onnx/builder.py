@@ -111,8 +111,10 @@ def _runner(folder: Path, settings: Mapping[str, Any], provider: str) -> Runner:
     except ProviderNotLoadedError as error:
         raise not_loaded(str(error), why_library_fails(provider)) from error
     except Exception as error:
+        if provider == "CPU":
+            raise
         # Of a library that does not load, ONNX Runtime says what to install, not what is lacking.
         reason = why_library_fails(provider) or why_device_fails(error)
-        if reason is None or provider == "CPU":
+        if reason is None:
             raise
         raise not_loaded(f"executionProvider {provider} does not load", reason) from error

@@ -100,8 +100,6 @@ def why_device_fails(error: Exception) -> str | None:
 
 def why_library_fails(provider: str) -> str | None:
     """Return what the loader says of a provider's library, which ONNX Runtime only logs."""
-    if provider not in _LIBRARIES:
-        return None
     folder = Path(onnxruntime.__file__).parent / "capi"
     try:
         # What every provider's library leaves for ONNX Runtime to have loaded.
