@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploytune.contract.limits import Limit
-from deploytune.contract.metrics import metric_key
+from deploytune.contract.metrics import METRICS, metric_key
 from deploytune.contract.request import TrialRequest
 from deploytune.contract.workload import LoadProfile, LoadType
 from deploytune_trial.measure.profiles import ProfileRun
@@ -54,6 +54,15 @@ def a_closed_loop(concurrency: int = 1, **fields: Any) -> LoadProfile:
 def a_poisson_load(rate: float, **fields: Any) -> LoadProfile:
     """Arrivals at a rate."""
     return LoadProfile(name=LOAD, type=LoadType.POISSON, rate_per_second=rate, **fields)
+
+
+def metrics_of_devices() -> set[str]:
+    """The keys of all that is measured of devices."""
+    return {
+        metric_key(name, LOAD if metric.under_load else None)
+        for name, metric in METRICS.items()
+        if metric.needs_device
+    }
 
 
 def requests_with(latencies_ms: Sequence[float | None], seconds: float = 1.0) -> Requests:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx_builders
 from trial_builders import a_closed_loop, a_request
 
 from deploytune.contract.codec import decode_message, encode_request
@@ -109,6 +111,18 @@ class TrialProcess:
         path = self.scratch / "repository" / "net" / "1" / "settings.json"
         settings: dict[str, Any] = json.loads(path.read_text())
         return settings
+
+
+def a_trial_of_an_mlp(folder: Path) -> TrialProcess:
+    """A trial of a small network, with evaluation data, that a test changes and starts."""
+    generator = np.random.default_rng(1)
+    inputs = generator.standard_normal((64, onnx_builders.FEATURES)).astype(np.float32)
+    labels = generator.integers(0, onnx_builders.CLASSES, 64)
+    return TrialProcess(
+        folder=folder,
+        source=onnx_builders.saved(onnx_builders.an_mlp(), folder),
+        evaluation_data=onnx_builders.samples_file(folder, x=inputs, label=labels),
+    )
 
 
 def eventually(what: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:

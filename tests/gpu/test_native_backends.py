@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnx_builders
 import pytest
-from trial_processes import TrialProcess
+from trial_processes import TrialProcess, a_trial_of_an_mlp
 
 from deploytune.contract.errors import MachineError
 from deploytune.contract.outcomes import OutcomeKind
@@ -39,14 +39,7 @@ def needs_device() -> None:
 
 @pytest.fixture
 def trial(tmp_path: Path) -> TrialProcess:
-    generator = np.random.default_rng(1)
-    inputs = generator.standard_normal((64, onnx_builders.FEATURES)).astype(np.float32)
-    labels = generator.integers(0, onnx_builders.CLASSES, 64)
-    return TrialProcess(
-        folder=tmp_path,
-        source=onnx_builders.saved(onnx_builders.an_mlp(), tmp_path),
-        evaluation_data=onnx_builders.samples_file(tmp_path, x=inputs, label=labels),
-    )
+    return a_trial_of_an_mlp(tmp_path)
 
 
 @pytest.mark.parametrize("level", ["Disabled", "Basic", "Extended", "All"])

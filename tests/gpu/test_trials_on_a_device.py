@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx_builders
 import onnxruntime
 import pytest
-from trial_builders import LOAD
-from trial_processes import TrialProcess
+from trial_builders import LOAD, metrics_of_devices
+from trial_processes import TrialProcess, a_trial_of_an_mlp
 
 from deploytune.contract.errors import MachineError
-from deploytune.contract.metrics import METRICS, metric_key
+from deploytune.contract.metrics import metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.request import Resources
 from deploytune_trial.devices.driver import visible_cuda_devices
@@ -54,14 +53,7 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrialProcess:
         pytest.skip(str(error))
     for folder in _MODULES:
         monkeypatch.syspath_prepend(folder)
-    generator = np.random.default_rng(1)
-    inputs = generator.standard_normal((64, onnx_builders.FEATURES)).astype(np.float32)
-    labels = generator.integers(0, onnx_builders.CLASSES, 64)
-    trial = TrialProcess(
-        folder=tmp_path,
-        source=onnx_builders.saved(onnx_builders.an_mlp(), tmp_path),
-        evaluation_data=onnx_builders.samples_file(tmp_path, x=inputs, label=labels),
-    )
+    trial = a_trial_of_an_mlp(tmp_path)
     trial.patience_seconds = 240.0
     trial.request["resources"] = Resources(accelerators={"nvidia.com/gpu": 1})
     trial.variables["PYTHONPATH"] = ":".join([*map(str, _MODULES), *sys.path])
@@ -74,14 +66,6 @@ def of_torch(trial: TrialProcess, function: str) -> TrialProcess:
     trial.workload["models"] = [{"name": "net", "source": f"python:{function}"}]
     trial.workload["inputs"] = [{"name": "x", "shape": [4]}]
     return trial
-
-
-def metrics_of_devices() -> set[str]:
-    return {
-        metric_key(name, LOAD if metric.under_load else None)
-        for name, metric in METRICS.items()
-        if metric.needs_device
-    }
 
 
 @needs_torch

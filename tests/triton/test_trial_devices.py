@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from pretended_devices import PretendedDevices, find_compiler
-from trial_builders import LOAD, a_closed_loop
+from trial_builders import LOAD, a_closed_loop, metrics_of_devices
 from trial_processes import TrialProcess
 
 from deploytune.contract.limits import Limit
-from deploytune.contract.metrics import METRICS, metric_key
+from deploytune.contract.metrics import metric_key
 from deploytune.contract.outcomes import Cause, OutcomeKind
 from deploytune.contract.request import Resources
 from deploytune.contract.stages import Stage
@@ -40,14 +40,6 @@ def devices(trial: TrialProcess, tmp_path: Path) -> PretendedDevices:
     return devices
 
 
-def device_metrics() -> set[str]:
-    return {
-        metric_key(name, LOAD if metric.under_load else None)
-        for name, metric in METRICS.items()
-        if metric.needs_device
-    }
-
-
 def test_a_trial_with_a_device_measures_it(trial: TrialProcess, devices: PretendedDevices) -> None:
     devices.say(reserved_mib=600, reasons=4)
     trial.start()
@@ -57,7 +49,7 @@ def test_a_trial_with_a_device_measures_it(trial: TrialProcess, devices: Pretend
     values = {key: measurement.value for key, measurement in report.metrics.items()}
 
     assert OutcomeKind.FEASIBLE is report.outcome
-    assert device_metrics() <= values.keys()
+    assert metrics_of_devices() <= values.keys()
     assert 2000.0 == values["gpu_memory_mib"]
     assert 300.0 == pytest.approx(values[POWER], rel=0.01)
     assert 300.0 == pytest.approx(values[ENERGY] * values[metric_key("throughput", LOAD)], rel=0.3)
@@ -75,7 +67,7 @@ def test_a_slice_of_a_device_tells_no_power(trial: TrialProcess, devices: Preten
     assert OutcomeKind.FEASIBLE is report.outcome
     assert "1g.5gb" == report.facts["deviceMig"]
     assert {"gpu_memory_mib", "gpu_clock_share", "gpu_throttled_share"} == (
-        device_metrics() & report.metrics.keys()
+        metrics_of_devices() & report.metrics.keys()
     )
 
 
